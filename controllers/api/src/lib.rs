@@ -1,0 +1,1 @@
+//! The site-recovery API: ProtectionGroup and Failover, names, labels, taint keys and conditions.

@@ -1,0 +1,1 @@
+//! The two site-recovery controllers: observe a cluster, decide, perform.

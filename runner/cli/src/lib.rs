@@ -1,0 +1,1 @@
+//! Declarative disaster-recovery drills for Kubernetes sites that run virtual machines.

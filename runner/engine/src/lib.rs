@@ -1,0 +1,1 @@
+//! The drill engine: actors, observation, invariants, measurement and cleanup.

@@ -1,0 +1,1 @@
+//! The drill language: scenarios and suites, lint, events and the record of a run.

@@ -1,0 +1,3 @@
+//! One scenario file is one test.
+
+fn main() {}

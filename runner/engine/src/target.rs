@@ -1,0 +1,140 @@
+//! Everything the engine is handed: sites, clock, and the few things it cannot do itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sitedrill_model::event::{Event, SiteInfo, Stream};
+use sitedrill_model::scenario::Given;
+
+/// The time of the sites.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a drill is run against.
+#[derive(Clone)]
+pub struct Target {
+    /// The sites in the drill's order.
+    pub sites: Vec<Site>,
+    /// The namespace of groups, failovers and locks.
+    pub namespace: String,
+    /// The time of the sites.
+    pub now: Now,
+    /// The seed of this drill.
+    pub seed: u64,
+    /// Runs operators' commands.
+    pub operator: Arc<dyn Operator>,
+    /// Brings `given` about.
+    pub fixture: Arc<dyn Fixture>,
+    /// Compares transcripts.
+    pub snapshots: Arc<dyn Snapshots>,
+}
+
+/// One site.
+#[derive(Clone)]
+pub struct Site {
+    /// Name, role, provider, versions.
+    pub info: SiteInfo,
+    /// Other names of the site.
+    pub aliases: Vec<String>,
+    /// Client of the observer: watches and reads, and the writes of `patch`, `apply` and `delete` steps.
+    pub client: kube::Client,
+}
+
+/// Takes events as they happen, in order. Cheap; never blocks for long.
+pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Takes lines of a command as they are printed.
+pub type OutputSink = Arc<dyn Fn(Stream, &str) + Send + Sync>;
+
+/// Runs operators' commands.
+#[async_trait]
+pub trait Operator: Send + Sync {
+    /// Runs pgctl with these words in the name of an actor, and says how it ended.
+    async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult;
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandResult {
+    /// The exit code of the program.
+    pub exit_code: u8,
+    /// What the exit code means.
+    pub outcome: CommandOutcome,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandOutcome {
+    /// Done as asked.
+    Done,
+    /// Nothing had to be done.
+    NoOp,
+    /// Done with checks skipped by force.
+    Forced,
+    /// Refused before or during the work.
+    Refused {
+        /// CamelCase, such as `LockHeld`.
+        reason: String,
+        /// Who holds the lock, where the refusal says so.
+        holder: Option<String>,
+        /// In one line.
+        message: String,
+    },
+    /// Failed.
+    Failed {
+        /// In one line.
+        message: String,
+    },
+}
+
+/// Something the target could not do; says nothing about the system under test.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempt}")]
+pub struct TargetError {
+    /// What was attempted, as a lower-case phrase.
+    pub attempt: String,
+    /// Why it failed.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Brings `given` about.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// Makes it so, whatever was there before, and says in lines what it did (nothing if nothing was to be done).
+    /// Returns when it is so on the sites.
+    async fn ensure(&self, given: &Given) -> Result<Vec<String>, TargetError>;
+
+    /// Moves a group back to a site and waits until it runs there.
+    async fn return_group(&self, group: &str, to: &str) -> Result<String, TargetError>;
+}
+
+/// Compares transcripts with files.
+pub trait Snapshots: Send + Sync {
+    /// Compares a text with the snapshot of this name, after redaction. Blocking, short.
+    fn compare(&self, name: &str, text: &str) -> SnapshotVerdict;
+}
+
+/// How a comparison went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotVerdict {
+    /// Equal.
+    Same,
+    /// Written anew or over the old one, because that was asked for.
+    Written {
+        /// The file.
+        path: String,
+    },
+    /// There is no such file, and writing was not asked for.
+    Missing {
+        /// The file that would hold it.
+        path: String,
+    },
+    /// Different.
+    Differs {
+        /// The file.
+        path: String,
+        /// A unified diff, `-` snapshot and `+` now.
+        diff: String,
+    },
+}

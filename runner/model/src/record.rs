@@ -1,0 +1,158 @@
+//! The record of a run: a fold over its events.
+//!
+//! **Invariant:** the record holds nothing that is not in the events, so any old run can be rendered again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    ChapterInfo, DrillInfo, Event, EventKind, FailoverMeasurement, InvariantRecord, Observation,
+    RunInfo, SiteInfo, StepId, StepOutcome, Stream, Wall,
+};
+use crate::{Failure, Location, Verdict};
+
+/// Everything that is known of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    /// What the run is; `None` only where the first event was lost.
+    pub run: Option<RunInfo>,
+    /// The drills in the run's order.
+    pub drills: Vec<DrillRecord>,
+    /// `None` while the run goes on, or where it was killed.
+    pub end: Option<RunEnd>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEnd {
+    /// The worst verdict of all drills.
+    pub verdict: Verdict,
+    /// The exit code of the program.
+    pub exit_code: u8,
+    /// Of the machine that ran the drills.
+    pub wall: Wall,
+}
+
+/// Everything that is known of a drill.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrillRecord {
+    /// What the drill is.
+    pub info: DrillInfo,
+    /// Its verdict; `Aborted` while it has not ended.
+    pub verdict: Verdict,
+    /// Why it was skipped.
+    pub skipped: Option<String>,
+    /// Its sites.
+    pub sites: Vec<SiteInfo>,
+    /// Its chapters in order; one for a scenario standing alone.
+    pub chapters: Vec<ChapterRecord>,
+    /// A failure outside every chapter.
+    pub failure: Option<Failure>,
+    /// First and last time of the drill by the clock of the sites.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Of the machine that ran it.
+    pub wall: Option<Wall>,
+}
+
+/// Everything that is known of a chapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChapterRecord {
+    /// What the chapter is.
+    pub info: ChapterInfo,
+    /// Its verdict; `Aborted` while it has not ended.
+    pub verdict: Verdict,
+    /// What was done to bring `given` about.
+    pub prepared: Vec<String>,
+    /// The steps in the order in which they started.
+    pub steps: Vec<StepRecord>,
+    /// What was observed on the sites.
+    pub observations: Vec<TimedObservation>,
+    /// The failovers that ended, with their measures.
+    pub failovers: Vec<FailoverMeasurement>,
+    /// The invariants.
+    pub invariants: Vec<InvariantRecord>,
+    /// Failures that belong to no step.
+    pub failures: Vec<Failure>,
+}
+
+/// Everything that is known of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Which step.
+    pub id: StepId,
+    /// The step in one line.
+    pub text: String,
+    /// Where it stands in the file.
+    pub location: Location,
+    /// When it started; `None` if it was not run.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<StepOutcome>,
+    /// Why it was not run.
+    pub skipped: Option<String>,
+    /// Its transcript.
+    pub transcript: Vec<TranscriptLine>,
+}
+
+/// A line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TranscriptLine {
+    /// When it was printed, by the clock of the sites.
+    pub at: Option<Timestamp>,
+    /// Which stream it came from.
+    pub stream: Stream,
+    /// The line.
+    pub line: String,
+}
+
+/// An observation with its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimedObservation {
+    /// When, by the clock of the sites.
+    pub at: Option<Timestamp>,
+    /// What was observed.
+    #[serde(flatten)]
+    pub observation: Observation,
+}
+
+impl RunRecord {
+    /// Folds the events of a run. Drills may be interleaved; the order within a drill counts.
+    pub fn from_events<'e>(events: impl IntoIterator<Item = &'e Event>) -> Self {
+        let mut fold = Fold::default();
+        for event in events {
+            fold.take(event);
+        }
+        fold.finish()
+    }
+}
+
+#[derive(Default)]
+struct Fold {
+    record: RunRecord,
+    drills: BTreeMap<String, DrillRecord>,
+}
+
+impl Fold {
+    /// Filled in by the owner of this crate.
+    fn take(&mut self, event: &Event) {
+        let _ = (&mut self.drills, &event.kind);
+        if let EventKind::RunStarted(info) = &event.kind {
+            self.record.run = Some(info.clone());
+        }
+    }
+
+    fn finish(self) -> RunRecord {
+        self.record
+    }
+}

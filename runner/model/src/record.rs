@@ -2,16 +2,17 @@
 //!
 //! **Invariant:** the record holds nothing that is not in the events, so any old run can be rendered again.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::fold::Fold;
 use crate::event::{
-    ChapterInfo, DrillInfo, Event, EventKind, FailoverMeasurement, InvariantRecord, Observation,
-    RunInfo, SiteInfo, StepId, StepOutcome, Stream, Wall,
+    ChapterInfo, DrillInfo, Event, FailoverMeasurement, InvariantRecord, Observation, RunInfo,
+    SiteInfo, StepId, StepOutcome, Stream, Wall,
 };
 use crate::{Failure, Location, Verdict};
+
+mod fold;
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -128,31 +129,15 @@ pub struct TimedObservation {
 
 impl RunRecord {
     /// Folds the events of a run. Drills may be interleaved; the order within a drill counts.
+    ///
+    /// Never panics, whatever is missing: a file that was cut off gives what stands in it, with the
+    /// verdict `Aborted` on everything that has no end. An event of a drill, chapter or step
+    /// that never started is left out, since nothing says what it belongs to.
     pub fn from_events<'e>(events: impl IntoIterator<Item = &'e Event>) -> Self {
         let mut fold = Fold::default();
         for event in events {
             fold.take(event);
         }
         fold.finish()
-    }
-}
-
-#[derive(Default)]
-struct Fold {
-    record: RunRecord,
-    drills: BTreeMap<String, DrillRecord>,
-}
-
-impl Fold {
-    /// Filled in by the owner of this crate.
-    fn take(&mut self, event: &Event) {
-        let _ = (&mut self.drills, &event.kind);
-        if let EventKind::RunStarted(info) = &event.kind {
-            self.record.run = Some(info.clone());
-        }
-    }
-
-    fn finish(self) -> RunRecord {
-        self.record
     }
 }

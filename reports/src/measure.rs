@@ -1,0 +1,122 @@
+//! The few numbers that a drill comes down to.
+
+use jiff::Timestamp;
+use sitedrill_model::event::FailoverMeasurement;
+use sitedrill_model::record::{ChapterRecord, DrillRecord};
+use sitedrill_model::{FailureKind, Verdict};
+
+use crate::units::between;
+
+/// A measured recovery time and what it was to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rto {
+    /// From request to running, in seconds.
+    pub(crate) seconds: f64,
+    /// The objective of the chapter, in seconds.
+    pub(crate) objective_seconds: Option<f64>,
+}
+
+impl Rto {
+    /// Whether the objective was met; true where there is none.
+    pub(crate) fn is_met(self) -> bool {
+        self.objective_seconds
+            .is_none_or(|objective| self.seconds <= objective)
+    }
+}
+
+/// The failovers that a chapter was about: those of its `always` block do not count against an objective.
+pub(crate) fn judged_failovers(
+    chapter: &ChapterRecord,
+) -> impl Iterator<Item = &FailoverMeasurement> {
+    let cleanup = cleanup_start(chapter);
+    chapter
+        .failovers
+        .iter()
+        .filter(move |failover| cleanup.is_none_or(|start| failover.requested_at < start))
+}
+
+/// When the `always` block of a chapter started.
+pub(crate) fn cleanup_start(chapter: &ChapterRecord) -> Option<Timestamp> {
+    let steps = chapter.steps.iter();
+    steps
+        .filter(|step| step.id.actor == "always")
+        .filter_map(|step| step.started)
+        .min()
+}
+
+/// The longest recovery of a chapter.
+pub(crate) fn chapter_rto(chapter: &ChapterRecord) -> Option<Rto> {
+    judged_failovers(chapter)
+        .filter_map(|failover| failover.rto_seconds)
+        .max_by(f64::total_cmp)
+        .map(|seconds| Rto {
+            seconds,
+            objective_seconds: chapter.info.rto_objective_seconds,
+        })
+}
+
+/// The recovery of a drill that matters most: one that missed its objective, else the longest.
+pub(crate) fn drill_rto(drill: &DrillRecord) -> Option<Rto> {
+    let all = drill.chapters.iter().filter_map(chapter_rto);
+    all.max_by(|a, b| {
+        let missed = (!a.is_met()).cmp(&!b.is_met());
+        missed.then(a.seconds.total_cmp(&b.seconds))
+    })
+}
+
+/// How long the drill took by the clock of its sites, in seconds.
+pub(crate) fn site_seconds(drill: &DrillRecord) -> Option<f64> {
+    drill.span.map(|(first, last)| between(first, last))
+}
+
+/// How long the drill took on the machine that ran it, in seconds.
+pub(crate) fn wall_seconds(drill: &DrillRecord) -> Option<f64> {
+    drill.wall.map(|wall| wall.seconds)
+}
+
+/// How many drills came to each verdict, in the order in which people read them.
+pub(crate) fn tally(drills: &[DrillRecord]) -> Vec<(Verdict, usize)> {
+    let order = [
+        Verdict::Passed,
+        Verdict::Failed,
+        Verdict::Inconclusive,
+        Verdict::Aborted,
+        Verdict::Skipped,
+    ];
+    let count = |verdict| drills.iter().filter(|d| d.verdict == verdict).count();
+    order
+        .into_iter()
+        .map(|verdict| (verdict, count(verdict)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+/// The verdict as a word of a sentence.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Skipped => "skipped",
+        Verdict::Passed => "passed",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Aborted => "aborted",
+        Verdict::Failed => "failed",
+    }
+}
+
+/// The class of a failure as it stands in the record.
+pub(crate) fn kind_name(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::ExpectationNotMet => "ExpectationNotMet",
+        FailureKind::OutcomeDiffers => "OutcomeDiffers",
+        FailureKind::SequenceDiffers => "SequenceDiffers",
+        FailureKind::AwaitTimedOut => "AwaitTimedOut",
+        FailureKind::InvariantViolated => "InvariantViolated",
+        FailureKind::ObjectiveMissed => "ObjectiveMissed",
+        FailureKind::SnapshotDiffers => "SnapshotDiffers",
+        FailureKind::WriteRefused => "WriteRefused",
+        FailureKind::NeverChecked => "NeverChecked",
+        FailureKind::CleanupFailed => "CleanupFailed",
+        FailureKind::EnvironmentFailed => "EnvironmentFailed",
+        FailureKind::ObservationGap => "ObservationGap",
+        FailureKind::Aborted => "Aborted",
+    }
+}

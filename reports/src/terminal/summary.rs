@@ -1,0 +1,157 @@
+//! What a run came to: the failures in reading order, one line a drill, totals, the folder of the reports.
+
+use sitedrill_model::Verdict;
+use sitedrill_model::record::{DrillRecord, RunRecord};
+
+use crate::failure::{cause, passage};
+use crate::measure::{Rto, drill_rto, site_seconds, tally, verdict_name, wall_seconds};
+use crate::text::{indent, one_line};
+use crate::units::human;
+
+use super::Look;
+
+/// The most lines of a timeline below a failure; the other reports hold all.
+const MAX_TIMELINE_LINES: usize = 40;
+/// Names longer than this are not cut, but they do not push all other columns to the right either.
+const MAX_NAME_COLUMN: usize = 48;
+
+/// The summary of a run: failures first, then one line a drill in the run's order, then totals and the folder.
+///
+/// A drill's line holds its verdict, its name, how long it took by the clock of its sites,
+/// the recovery time measured, and in brackets how long it took on this machine.
+pub fn summary(record: &RunRecord, look: Look) -> String {
+    let mut out = String::new();
+    for drill in record.drills.iter().filter(|drill| is_problem(drill)) {
+        out.push_str(&problem(record, drill, look));
+        out.push('\n');
+    }
+    for line in table(&record.drills, look) {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out.push_str(&totals(record));
+    if let Some(run) = &record.run {
+        out.push_str(&format!("reports: {}\n", one_line(&run.wall.out)));
+    }
+    out
+}
+
+fn is_problem(drill: &DrillRecord) -> bool {
+    match drill.verdict {
+        Verdict::Passed | Verdict::Skipped => false,
+        Verdict::Inconclusive | Verdict::Aborted | Verdict::Failed => true,
+    }
+}
+
+fn problem(record: &RunRecord, drill: &DrillRecord, look: Look) -> String {
+    let word = verdict_word(drill.verdict, look);
+    let name = paint(look, "1", &one_line(&drill.info.name));
+    let body = passage(record, drill, MAX_TIMELINE_LINES);
+    format!("{word}  {name}\n{}", indent(&body, 2))
+}
+
+/// One line a drill, in columns.
+fn table(drills: &[DrillRecord], look: Look) -> Vec<String> {
+    let rows: Vec<[String; 4]> = drills.iter().map(cells).collect();
+    let width = |column: usize, most: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.filter(|width| *width <= most).max().unwrap_or(0)
+    };
+    let names = width(0, MAX_NAME_COLUMN);
+    let (site, rto, wall) = (width(1, 99), width(2, 99), width(3, 99));
+    let words = drills.iter().map(|d| word(d.verdict).len()).max();
+    let words = words.unwrap_or_default();
+    let line = |(drill, row): (&DrillRecord, &[String; 4])| {
+        let verdict = verdict_word(drill.verdict, look);
+        let gap = " ".repeat(words - word(drill.verdict).len());
+        let note = note(drill);
+        format!(
+            "{verdict}{gap}  {:names$}  {:>site$}  {:rto$}  {:>wall$}  {note}",
+            row[0], row[1], row[2], row[3]
+        )
+    };
+    drills.iter().zip(&rows).map(line).collect()
+}
+
+fn cells(drill: &DrillRecord) -> [String; 4] {
+    let site = site_seconds(drill).map(human).unwrap_or_default();
+    let wall = wall_seconds(drill).map(|wall| format!("({})", human(wall)));
+    [
+        one_line(&drill.info.name),
+        site,
+        drill_rto(drill).map(rto_text).unwrap_or_default(),
+        wall.unwrap_or_default(),
+    ]
+}
+
+/// `rto 48.2s`, with the objective where there is one.
+fn rto_text(rto: Rto) -> String {
+    let measured = human(rto.seconds);
+    match rto.objective_seconds {
+        None => format!("rto {measured}"),
+        Some(objective) if rto.is_met() => format!("rto {measured} of {}", human(objective)),
+        Some(objective) => format!("rto {measured} over {}", human(objective)),
+    }
+}
+
+/// Why a drill did not pass, in a few words.
+fn note(drill: &DrillRecord) -> String {
+    match drill.verdict {
+        Verdict::Passed => String::new(),
+        Verdict::Skipped => cause(drill).message,
+        Verdict::Failed | Verdict::Inconclusive | Verdict::Aborted => cause(drill).class.to_owned(),
+    }
+}
+
+fn totals(record: &RunRecord) -> String {
+    let count = record.drills.len();
+    let drills = if count == 1 { "drill" } else { "drills" };
+    let tally = tally(&record.drills).into_iter();
+    let counts: Vec<_> = tally
+        .map(|(verdict, count)| format!("{count} {}", verdict_name(verdict)))
+        .collect();
+    let mut out = format!("\n{count} {drills}: {}", counts.join(", "));
+    let site: f64 = record.drills.iter().filter_map(site_seconds).sum();
+    if site > 0.0 {
+        out.push_str(&format!("; {} on the sites", human(site)));
+    }
+    match &record.end {
+        Some(end) => out.push_str(&format!("; {} here", human(end.wall.seconds))),
+        None => out.push_str("; the run did not end"),
+    }
+    if let Some(run) = &record.run {
+        out.push_str(&format!("; seed {}", run.seed));
+    }
+    out.push('\n');
+    out
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Skipped => "SKIP",
+        Verdict::Passed => "PASS",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+        Verdict::Aborted => "ABORTED",
+        Verdict::Failed => "FAIL",
+    }
+}
+
+/// The verdict as the first word of a line, in its colour.
+pub(super) fn verdict_word(verdict: Verdict, look: Look) -> String {
+    let color = match verdict {
+        Verdict::Skipped => "36",
+        Verdict::Passed => "1;32",
+        Verdict::Inconclusive | Verdict::Aborted => "1;33",
+        Verdict::Failed => "1;31",
+    };
+    paint(look, color, word(verdict))
+}
+
+/// The text in a colour, where colour is wanted.
+fn paint(look: Look, color: &str, text: &str) -> String {
+    if look.color {
+        format!("\u{1b}[{color}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,213 @@
+//! `pgctl failover`: the front door, then one Failover object, then its phases up to the end.
+
+use kube::api::{Api, PostParams};
+use siterecovery_api::names::failover_name;
+use siterecovery_api::{
+    Failover, FailoverPhase, FailoverSpec, FailoverStatus, GroupLocation, SiteDirectory, SiteInfo,
+    reasons,
+};
+
+use crate::args::FailoverArgs;
+use crate::context::{Context, Site};
+use crate::failover::monitor::{Lost, follow, limit};
+use crate::failover::{Order, door, words};
+use crate::outcome::Outcome;
+use crate::output::{Output, Stream};
+use crate::read::{ReadError, limited};
+use crate::suggest::nearest;
+
+/// Names are made of whole seconds; so many orders of one group in one second are enough.
+const NAME_ATTEMPTS: i64 = 20;
+
+pub(crate) async fn run(
+    args: &FailoverArgs,
+    namespace: &str,
+    context: &Context,
+    out: &mut (dyn Output + Send),
+) -> Outcome {
+    let order = Order {
+        group: &args.group,
+        target: &args.to,
+        force: args.force,
+        namespace,
+    };
+    let directory = context.directory();
+    let Some(target) = directory.resolve(order.target) else {
+        return unknown_site(order.target, &directory, out);
+    };
+    if let Err(stopped) = door::check(&order, target, &directory, context).await {
+        return stopped.report(out);
+    }
+    let Some(management) = management(target, &directory, context) else {
+        return unknown_site(order.target, &directory, out);
+    };
+    let created = match create(&order, management, context).await {
+        Ok(created) => created,
+        Err(error) => return not_created(&order, management, &error, out),
+    };
+    let name = created.metadata.name.as_deref().unwrap_or_default();
+    for line in words::opening(&order, name) {
+        out.line(Stream::Stdout, &line);
+    }
+    let limit = limit(&context.policy.timeouts.with(created.spec.timeouts.as_ref()));
+    match follow(management, &created, limit, out).await {
+        Ok(status) => ended(&order, &status, out),
+        Err(lost) => lost_sight(&order, name, management, &lost, out),
+    }
+}
+
+fn management<'a>(
+    target: &SiteInfo,
+    directory: &SiteDirectory,
+    context: &'a Context,
+) -> Option<&'a Site> {
+    context.site(&directory.management_of(target).name)
+}
+
+/// Creates the Failover under the first free name of `failover-<group>-<unix seconds>`.
+async fn create(
+    order: &Order<'_>,
+    management: &Site,
+    context: &Context,
+) -> Result<Failover, ReadError> {
+    let api: Api<Failover> = Api::namespaced(management.client.clone(), order.namespace);
+    let seconds = (context.now)().as_second();
+    for later in 0..NAME_ATTEMPTS {
+        let name = failover_name(order.group, seconds + later);
+        let spec = FailoverSpec {
+            protection_group: order.group.to_owned(),
+            target_cluster: order.target.to_owned(),
+            force: order.force,
+            timeouts: None,
+        };
+        let failover = Failover::new(&name, spec);
+        let params = PostParams::default();
+        let made = limited(async {
+            match api.create(&params, &failover).await {
+                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
+                other => other.map(Some),
+            }
+        });
+        match made.await {
+            Ok(Some(created)) => return Ok(created),
+            Ok(None) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ReadError::Failed(format!(
+        "{NAME_ATTEMPTS} Failovers of {} were created in this second",
+        order.group
+    )))
+}
+
+fn lost_sight(
+    order: &Order<'_>,
+    name: &str,
+    management: &Site,
+    lost: &Lost,
+    out: &mut (dyn Output + Send),
+) -> Outcome {
+    let site = &management.info.name;
+    let look = format!(
+        "pgctl operations get {name} --namespace {}",
+        order.namespace
+    );
+    let (reason, message) = match lost {
+        Lost::Vanished => (
+            "Vanished",
+            format!("{name} vanished from site {site}: somebody deleted it while it was followed"),
+        ),
+        Lost::TooLong(phase) => (
+            "DeadlineExceeded",
+            format!("{name} is still {phase} after the sum of its deadlines; see {look}"),
+        ),
+        Lost::OutOfSight(error) => (
+            "SiteUnreachable",
+            format!(
+                "{name} could not be followed to its end: {error}; it may still be under way, see {look}"
+            ),
+        ),
+    };
+    out.line(Stream::Stderr, &words::failure(order, &message));
+    if matches!(lost, Lost::OutOfSight(_)) {
+        let sites = vec![site.clone()];
+        return Outcome::Unreachable { sites, message };
+    }
+    let reason = reason.to_owned();
+    Outcome::Failed { reason, message }
+}
+
+fn not_created(
+    order: &Order<'_>,
+    management: &Site,
+    error: &ReadError,
+    out: &mut (dyn Output + Send),
+) -> Outcome {
+    let site = &management.info.name;
+    let message = format!("the Failover could not be created on site {site}: {error}");
+    out.line(Stream::Stderr, &words::failure(order, &message));
+    match error {
+        ReadError::Silent | ReadError::NotAuthenticated | ReadError::Unreachable(_) => {
+            let sites = vec![site.clone()];
+            Outcome::Unreachable { sites, message }
+        }
+        ReadError::NotAllowed(_) | ReadError::NotFound(_) | ReadError::Failed(_) => {
+            let reason = "NotCreated".to_owned();
+            Outcome::Failed { reason, message }
+        }
+    }
+}
+
+fn unknown_site(typed: &str, directory: &SiteDirectory, out: &mut (dyn Output + Send)) -> Outcome {
+    let known = directory.target_words();
+    let hint = nearest(typed, known.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let message = format!("unknown site {typed}{hint}");
+    out.line(Stream::Stderr, &format!("error: {message}"));
+    out.line(
+        Stream::Stderr,
+        &format!("Known sites: {}", known.join(", ")),
+    );
+    Outcome::Usage { message }
+}
+
+fn ended(order: &Order<'_>, status: &FailoverStatus, out: &mut (dyn Output + Send)) -> Outcome {
+    if status.phase == Some(FailoverPhase::Succeeded) {
+        return succeeded(order, status, out);
+    }
+    let message = status.message.clone().unwrap_or_default();
+    if let Some(refusal) = &status.refusal {
+        return door::lost_race(order, refusal, &message).report(out);
+    }
+    out.line(Stream::Stderr, &words::failure(order, &message));
+    let reason = status
+        .condition("Succeeded")
+        .map(|condition| condition.reason.clone());
+    Outcome::Failed {
+        reason: reason.unwrap_or_else(|| "Failed".to_owned()),
+        message,
+    }
+}
+
+fn succeeded(order: &Order<'_>, status: &FailoverStatus, out: &mut (dyn Output + Send)) -> Outcome {
+    let unfenced = status
+        .condition("SourceFenced")
+        .filter(|fenced| fenced.status == "False");
+    if let Some(fenced) = unfenced {
+        out.line(Stream::Stderr, &format!("[WARN] {}", fenced.message));
+    }
+    let already = status.location == Some(GroupLocation::Target)
+        || status
+            .condition("Succeeded")
+            .is_some_and(|condition| condition.reason == reasons::ALREADY_THERE);
+    if already {
+        out.line(Stream::Stdout, &words::already_there(order));
+        return Outcome::AlreadyThere;
+    }
+    out.line(Stream::Stdout, &words::success(order));
+    if order.force {
+        Outcome::Forced
+    } else {
+        Outcome::Done
+    }
+}

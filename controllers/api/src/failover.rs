@@ -92,20 +92,20 @@ pub struct FailoverTimeouts {
     /// Time for the target's nodes to become and stay free of quorum taints. Default 60.
     #[schemars(range(min = 1, max = 86400))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clear_taints_seconds: Option<u32>,
+    pub clear_taints_seconds: Option<i32>,
     /// Time for the source's virtual machines to stop. Default 300.
     #[schemars(range(min = 1, max = 86400))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stop_source_seconds: Option<u32>,
+    pub stop_source_seconds: Option<i32>,
     /// Time for the source's storage to be released and the target's to become promotable.
     /// Default 120.
     #[schemars(range(min = 1, max = 86400))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub release_storage_seconds: Option<u32>,
+    pub release_storage_seconds: Option<i32>,
     /// Time for the target's virtual machines to run and be ready. Default 600.
     #[schemars(range(min = 1, max = 86400))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_target_seconds: Option<u32>,
+    pub start_target_seconds: Option<i32>,
 }
 
 /// How far a failover got, and how it ended.

@@ -31,7 +31,6 @@ reasons! {
     STEP_STARTED = "StepStarted": "A step of the failover began.";
     STEP_SUCCEEDED = "StepSucceeded": "A step of the failover ended well.";
     STEP_SKIPPED = "StepSkipped": "A step had nothing to do; the message says why.";
-    #[warning] STEP_FAILED = "StepFailed": "A step failed; the message says what was waited for.";
     LOCK_ACQUIRED = "LockAcquired": "The failover holds the lock of its group.";
     LOCK_RELEASED = "LockReleased": "The failover gave the lock of its group back.";
     SUCCEEDED = "Succeeded": "The group runs on the target.";

@@ -1,0 +1,125 @@
+//! Who belongs to a group: by name, by label, or both, with the instance and the disks of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
+use siterecovery_api::protection_group::ProtectionGroup;
+
+use crate::facts::MachineFacts;
+use crate::read;
+
+/// The objects that members are found among.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MachineObjects<'a> {
+    pub(crate) machines: &'a [VirtualMachine],
+    pub(crate) instances: &'a [VirtualMachineInstance],
+    pub(crate) claims: &'a [PersistentVolumeClaim],
+}
+
+/// The members of a group, sorted by namespace and name, each once. A member that is named but does
+/// not exist is there with `exists: false`.
+pub(crate) fn members_of(
+    group: &ProtectionGroup,
+    objects: MachineObjects<'_>,
+) -> Vec<MachineFacts> {
+    keys_of(group, objects.machines)
+        .into_iter()
+        .map(|(namespace, name)| machine(&namespace, &name, objects))
+        .collect()
+}
+
+/// Namespace and name of every member.
+pub(crate) fn keys_of(
+    group: &ProtectionGroup,
+    machines: &[VirtualMachine],
+) -> BTreeSet<(String, String)> {
+    let home = group.metadata.namespace.clone().unwrap_or_default();
+    let named = group.spec.virtual_machines.iter().map(|member| {
+        let namespace = member.namespace.clone().unwrap_or_else(|| home.clone());
+        (namespace, member.name.clone())
+    });
+    let mut keys: BTreeSet<_> = named.collect();
+    if let Some(selector) = &group.spec.selector {
+        let labelled = machines.iter().filter(|machine| {
+            machine.metadata.namespace.as_deref() == Some(home.as_str())
+                && selects(selector, machine.metadata.labels.as_ref())
+        });
+        keys.extend(labelled.map(|machine| (home.clone(), read::name(&machine.metadata))));
+    }
+    keys
+}
+
+/// Whether a label selector selects. One with no terms selects nothing here: a group that claims
+/// every virtual machine of its namespace by accident would be a disaster of its own.
+pub(crate) fn selects(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) -> bool {
+    let empty = BTreeMap::new();
+    let labels = labels.unwrap_or(&empty);
+    let equal = selector.match_labels.iter().flatten();
+    let expressions = selector.match_expressions.iter().flatten();
+    let mut terms = 0;
+    for (key, value) in equal {
+        terms += 1;
+        if labels.get(key) != Some(value) {
+            return false;
+        }
+    }
+    for term in expressions {
+        terms += 1;
+        let value = labels.get(&term.key);
+        let listed = value.is_some_and(|v| term.values.iter().flatten().any(|x| x == v));
+        let fits = match term.operator.as_str() {
+            "In" => listed,
+            "NotIn" => !listed,
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+    }
+    terms > 0
+}
+
+fn machine(namespace: &str, name: &str, objects: MachineObjects<'_>) -> MachineFacts {
+    let vm = objects
+        .machines
+        .iter()
+        .find(|vm| read::is(&vm.metadata, namespace, name));
+    let vmi = objects
+        .instances
+        .iter()
+        .find(|vmi| read::is(&vmi.metadata, namespace, name));
+    // The VM is the plan, the instance is what runs; either names the disks.
+    let template = vm.and_then(|vm| vm.spec.template.as_ref()?.spec.as_ref());
+    let disks = template
+        .into_iter()
+        .chain(vmi.map(|vmi| &vmi.spec))
+        .flat_map(|spec| &spec.volumes);
+    let mut volumes = BTreeSet::new();
+    let mut unresolved = BTreeSet::new();
+    for claim in disks.filter_map(siterecovery_api::kubevirt::Volume::claim) {
+        let found = objects
+            .claims
+            .iter()
+            .find(|pvc| read::is(&pvc.metadata, namespace, claim));
+        match found.and_then(|pvc| pvc.spec.as_ref()?.volume_name.clone()) {
+            Some(volume) if !volume.is_empty() => {
+                volumes.insert(volume);
+            }
+            _ => {
+                unresolved.insert(claim.to_owned());
+            }
+        }
+    }
+    MachineFacts {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        exists: vm.is_some(),
+        instance: vmi.map(read::instance),
+        volumes: volumes.into_iter().collect(),
+        unresolved_claims: unresolved.into_iter().collect(),
+    }
+}

@@ -1,3 +1,9 @@
 //! Behaviour of the drill language and of the record, seen from outside.
 
+mod fuzz;
+mod guide;
+mod load;
+mod problems;
 mod record;
+mod schema;
+mod support;

@@ -1,10 +1,42 @@
 //! The drill engine: runs one checked drill against sites that it is handed.
 //!
 //! It knows Kubernetes objects and the drill language; it does not know the controllers, nor where sites come from.
-//! Read [`target`] first: it is everything the engine is handed.
+//! Read it in this order:
+//!
+//! - [`target`]: everything the engine is handed;
+//! - `drill`, `chapter`, `actors`, `steps`: what is done, from the whole to the single step;
+//! - `observer`: lists and watches of all sites, turned into one ordered stream of changes;
+//! - `core`: the one synchronous place that takes every change and every step's end in turn;
+//! - `conditions`, `invariants`, `measure`, `notes`: pure judgement of what the core holds.
+//!
+//! **Invariant:** nothing here reads a clock, draws a random number or depends on the order of a hash table,
+//! so that in virtual time the same seed gives the same events.
+//!
+//! **Invariant:** no verdict is drawn from a poll. Facts come from watches without a gap; a gap is said to be one.
 
+pub mod emitter;
 pub mod target;
 
+mod actors;
+mod chapter;
+mod conditions;
+mod core;
+mod drill;
+mod invariants;
+mod kinds;
+mod lock;
+mod measure;
+mod notes;
+mod objects;
+mod observer;
+mod reads;
+mod rest;
+mod shared;
+mod steps;
+mod waiting;
+
+pub use drill::run_drill;
+pub use emitter::Emitter;
 pub use target::{
     CommandOutcome, CommandResult, EventSink, Fixture, Now, Operator, OutputSink, Site,
     SnapshotVerdict, Snapshots, Target, TargetError,

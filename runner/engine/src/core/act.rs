@@ -1,0 +1,174 @@
+//! What is known of the chapter that runs: its actors, its invariants, its measures, its verdict so far.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sitedrill_model::event::EventKind;
+use sitedrill_model::scenario::{Objectives, Scenario};
+use sitedrill_model::{Failure, FailureKind, Location, Verdict};
+
+use super::{Board, History, Recording};
+use crate::invariants::InForce;
+use crate::measure::Measure;
+use crate::objects::{Change, Objects};
+
+/// The chapter that runs.
+pub(crate) struct Act {
+    /// Its position in the drill; `None` before the first.
+    pub(crate) index: Option<usize>,
+    /// When it began.
+    pub(crate) began: Timestamp,
+    pub(crate) board: Board,
+    pub(super) recordings: BTreeMap<String, Recording>,
+    pub(super) measure: Measure,
+    /// How many expectations were judged.
+    pub(super) checks: u64,
+    /// The worst so far.
+    pub(crate) verdict: Verdict,
+    wanted: Vec<sitedrill_model::scenario::Invariant>,
+    in_force: Vec<InForce>,
+    objectives: Objectives,
+    file: String,
+}
+
+impl Default for Act {
+    fn default() -> Self {
+        Self {
+            index: None,
+            began: Timestamp::UNIX_EPOCH,
+            board: Board::default(),
+            recordings: BTreeMap::new(),
+            measure: Measure::default(),
+            checks: 0,
+            verdict: Verdict::Passed,
+            wanted: Vec::new(),
+            in_force: Vec::new(),
+            objectives: Objectives::default(),
+            file: String::new(),
+        }
+    }
+}
+
+impl Act {
+    pub(super) fn new(
+        index: usize,
+        scenario: &Scenario,
+        aliases: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            index: Some(index),
+            began: now,
+            board: Board::of(scenario),
+            measure: Measure::new(aliases.clone()),
+            wanted: scenario.invariants.clone(),
+            objectives: scenario.objectives.clone(),
+            file: scenario.file.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// When time alone can break an invariant next.
+    pub(crate) fn next_tick(&self) -> Option<Timestamp> {
+        let ticks = self.in_force.iter().filter_map(InForce::next_tick);
+        ticks.min()
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure, out: &mut Vec<EventKind>) {
+        self.verdict = self.verdict.max(failure.kind.verdict());
+        out.push(EventKind::ChapterFailure(failure));
+    }
+
+    pub(super) fn arm(&mut self, objects: &Objects, now: Timestamp, out: &mut Vec<EventKind>) {
+        self.measure.open();
+        self.in_force = self.wanted.iter().map(InForce::new).collect();
+        for (key, object) in objects {
+            let present = Change {
+                at: now,
+                key: key.clone(),
+                before: None,
+                after: Some(object.clone()),
+            };
+            self.watch_over(&present, out);
+        }
+    }
+
+    pub(super) fn observe(
+        &mut self,
+        change: &Change,
+        objects: &Objects,
+        history: &History,
+        out: &mut Vec<EventKind>,
+    ) {
+        let measured = self.measure.observe(change, objects, history);
+        out.extend(measured.into_iter().map(EventKind::FailoverMeasured));
+        self.watch_over(change, out);
+    }
+
+    pub(super) fn tick(&mut self, now: Timestamp, out: &mut Vec<EventKind>) {
+        let broken: Vec<Failure> = self
+            .in_force
+            .iter_mut()
+            .filter_map(|it| it.tick(now))
+            .collect();
+        for failure in broken {
+            self.fail(failure, out);
+        }
+    }
+
+    pub(super) fn clean_up(&mut self) {
+        self.measure.close();
+    }
+
+    /// Judges what only the whole can show.
+    ///
+    /// That something was never checked counts only against a chapter that would otherwise be green:
+    /// in one that failed or was stopped, most things were not reached, which says nothing.
+    pub(super) fn end(
+        &mut self,
+        objects: &Objects,
+        history: &History,
+        now: Timestamp,
+        out: &mut Vec<EventKind>,
+    ) -> Verdict {
+        self.tick(now, out);
+        let measured = self.measure.finish(objects, history);
+        out.extend(measured.into_iter().map(EventKind::FailoverMeasured));
+        for failure in self.measure.missed(&self.objectives, now) {
+            self.fail(failure, out);
+        }
+        let records: Vec<_> = self.in_force.iter().map(InForce::record).collect();
+        out.extend(records.into_iter().map(EventKind::InvariantJudged));
+        if self.verdict == Verdict::Passed {
+            for failure in self.never_checked() {
+                self.fail(failure, out);
+            }
+        }
+        self.verdict
+    }
+
+    fn watch_over(&mut self, change: &Change, out: &mut Vec<EventKind>) {
+        let looks = self.in_force.iter_mut();
+        let broken: Vec<Failure> = looks.filter_map(|it| it.observe(change)).collect();
+        for failure in broken {
+            self.fail(failure, out);
+        }
+    }
+
+    fn never_checked(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        if self.checks == 0 {
+            let start = Location {
+                file: self.file.clone(),
+                line: 1,
+                column: 1,
+            };
+            let message = "no expectation of this scenario was judged";
+            failures.push(Failure::new(FailureKind::NeverChecked, message).at(&start));
+        }
+        let blind = self.in_force.iter().filter_map(InForce::never_checked);
+        failures.extend(blind);
+        failures.extend(self.measure.never_checked(&self.objectives));
+        failures
+    }
+}

@@ -255,6 +255,10 @@ impl Library<'_> {
 
 /// Reads and checks one file, but for what it says of other files.
 fn document(source: &mut Source) -> Result<Document, Vec<Problem>> {
+    if source.is_empty() {
+        let help = Some(format!("a drill starts with `apiVersion: {API_VERSION}`"));
+        return Err(vec![source.problem(Pos::START, "the file is empty", help)]);
+    }
     let head: Head = source.read().map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let versions = [API_VERSION];
@@ -273,15 +277,12 @@ fn document(source: &mut Source) -> Result<Document, Vec<Problem>> {
     let kind = head.kind.as_ref().map(|kind| kind.value.as_str());
     if !matches!(kind, Some("Scenario" | "Suite")) {
         let known = ["Scenario", "Suite"];
-        let problem = match &head.kind {
-            Some(kind) => {
-                let message = format!("unknown kind `{}`", kind.value);
-                source.problem(kind.pos, message, did_you_mean(&kind.value, known))
-            }
-            None => {
-                let help = "add `kind: Scenario` or `kind: Suite`".to_owned();
-                source.problem(Pos::START, "`kind` is missing", Some(help))
-            }
+        let problem = if let Some(kind) = &head.kind {
+            let message = format!("unknown kind `{}`", kind.value);
+            source.problem(kind.pos, message, did_you_mean(&kind.value, known))
+        } else {
+            let help = "add `kind: Scenario` or `kind: Suite`".to_owned();
+            source.problem(Pos::START, "`kind` is missing", Some(help))
         };
         problems.push(problem);
         return Err(problems);

@@ -60,7 +60,9 @@ pub(crate) fn scenario(
     };
     let given = given(&mut lint, &sites, file.given.as_ref());
     let applied = file.actors.iter().flat_map(|actors| actors.value.values());
-    let mut groups: BTreeSet<String> = given.groups.keys().cloned().collect();
+    // Also the groups that are wrong in themselves, so that each mistake is told once.
+    let named = file.given.iter().flat_map(|given| given.groups.iter());
+    let mut groups: BTreeSet<String> = named.flatten().map(|(name, _)| name.clone()).collect();
     groups.extend(
         applied
             .flat_map(|steps| &steps.value)
@@ -168,14 +170,17 @@ fn actor_name(lint: &mut Lint<'_>, name: &str, pos: Pos) {
     lint.label("actor", name, pos);
 }
 
-/// The sites by canonical name, in the order written.
+/// The sites by canonical name, in the order written; none if one of them is wrong, so that the
+/// places that use it are not reported as well.
 fn site_list(lint: &mut Lint<'_>, written: At<Vec<At<String>>>) -> Vec<String> {
     if written.value.is_empty() {
         lint.error(written.pos, "no site is named");
     }
     let mut sites = Vec::new();
+    let mut sound = true;
     for site in written.value {
         let Some(name) = lint.any_site(&site) else {
+            sound = false;
             continue;
         };
         if sites.contains(&name) {
@@ -185,7 +190,7 @@ fn site_list(lint: &mut Lint<'_>, written: At<Vec<At<String>>>) -> Vec<String> {
         }
         sites.push(name);
     }
-    sites
+    if sound { sites } else { Vec::new() }
 }
 
 fn objectives(lint: &mut Lint<'_>, written: Option<At<syntax::Objectives>>) -> Objectives {

@@ -131,6 +131,12 @@ pub(crate) fn did_you_mean<'k>(
     }
 }
 
+/// `` `a` and `b` `` for messages.
+pub(crate) fn all_of(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" and ")
+}
+
 /// `` `a`, `b` `` for messages.
 pub(crate) fn quoted(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -61,6 +61,10 @@ pub(crate) fn snippet(text: &str, line: u32, column: u32) -> String {
         .take_while(|c| !matches!(c, ' ' | ':' | ',' | '}' | ']'))
         .count()
         .max(1);
+    let marked = match characters.get(caret) {
+        Some('{' | '[') => 1,
+        _ => marked,
+    };
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     format!(

@@ -268,13 +268,13 @@ pub struct ObjectRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectKind {
-    /// `siterecovery.trilio.io/v1alpha1` ProtectionGroup
+    /// `siterecovery.trilio.io/v1alpha1` `ProtectionGroup`
     ProtectionGroup,
     /// `siterecovery.trilio.io/v1alpha1` Failover
     Failover,
-    /// `kubevirt.io/v1` VirtualMachine
+    /// `kubevirt.io/v1` `VirtualMachine`
     VirtualMachine,
-    /// `kubevirt.io/v1` VirtualMachineInstance
+    /// `kubevirt.io/v1` `VirtualMachineInstance`
     VirtualMachineInstance,
     /// `coordination.k8s.io/v1` Lease
     Lease,
@@ -286,7 +286,7 @@ pub enum ObjectKind {
 
 /// What must be true of an object, a lock or an actor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Condition {
     /// An object looks like this, in part: maps match by key, lists by position and length, scalars exactly.
     Matches {

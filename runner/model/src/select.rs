@@ -7,7 +7,7 @@ use crate::scenario::Drill;
 /// It must carry one of `tags` (any, where none is asked for), and its name must contain one of
 /// `names` (any, where none is asked for).
 pub fn matches(drill: &Drill, tags: &[String], names: &[String]) -> bool {
-    let tagged = tags.is_empty() || tags.iter().any(|tag| drill.tags.contains(tag));
-    let named = names.is_empty() || names.iter().any(|name| drill.name.contains(name.as_str()));
-    tagged && named
+    let has_tag = tags.is_empty() || tags.iter().any(|tag| drill.tags.contains(tag));
+    let has_name = names.is_empty() || names.iter().any(|part| drill.name.contains(part.as_str()));
+    has_tag && has_name
 }

@@ -21,7 +21,16 @@ pub(crate) struct Source {
     /// Its text.
     pub(crate) text: String,
     keys: BTreeMap<Vec<String>, Pos>,
-    variables: Vec<(Pos, String)>,
+    variables: Vec<Variable>,
+}
+
+/// A `${name}` in the file.
+struct Variable {
+    /// Of the text it stands in.
+    pos: Pos,
+    /// How many variables stand before it in the same text.
+    nth: usize,
+    name: String,
 }
 
 impl Source {
@@ -46,7 +55,7 @@ impl Source {
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            let line = before.split(|byte| *byte == b'\n').count();
             refused(line, "the file is not UTF-8 text".to_owned())
         })?;
         Ok(Self {
@@ -80,11 +89,10 @@ impl Source {
 
     /// Every `${...}` in the file.
     pub(crate) fn variables(&self) -> Vec<Problem> {
-        let refuse = |(pos, name): &(Pos, String)| {
-            let column = self.column_of_variable(*pos);
+        let refuse = |variable: &Variable| {
             self.problem(
-                Pos { column, ..*pos },
-                format!("unknown variable `{name}`"),
+                self.place_of(variable),
+                format!("unknown variable `{}`", variable.name),
                 Some("variables are not in this version; write the value itself".to_owned()),
             )
         };
@@ -120,16 +128,25 @@ impl Source {
         }
     }
 
-    fn column_of_variable(&self, pos: Pos) -> u32 {
-        let line = self.text.lines().nth(pos.line as usize - 1).unwrap_or("");
-        let before = pos.column as usize - 1;
-        let rest: String = line.chars().skip(before).collect();
-        let skipped = rest.split("${").next().unwrap_or("").chars().count();
-        if rest.contains("${") {
-            pos.column + u32::try_from(skipped).unwrap_or(0)
-        } else {
-            pos.column
+    /// The place of a variable itself, where it stands on the line on which its text starts.
+    fn place_of(&self, variable: &Variable) -> Pos {
+        let Pos { line, column } = variable.pos;
+        let line = self.text.lines().nth(line as usize - 1).unwrap_or("");
+        let rest: String = line.chars().skip(column as usize - 1).collect();
+        let Some((byte, _)) = rest.match_indices("${").nth(variable.nth) else {
+            return variable.pos;
+        };
+        let skipped = u32::try_from(rest[..byte].chars().count()).unwrap_or(0);
+        Pos {
+            column: column + skipped,
+            ..variable.pos
         }
+    }
+
+    /// Whether the file holds nothing but comments.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut lines = self.text.lines().map(str::trim);
+        lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")
     }
 
     fn refuse(&self, error: &Error) -> Problem {
@@ -152,11 +169,8 @@ fn explain(error: &Error) -> (String, Option<String>) {
             unexpected,
             expected,
             ..
-        } => (
-            format!("expected {}, found {}", plain(expected), plain(unexpected)),
-            None,
-        ),
-        Error::SerdeInvalidValue {
+        }
+        | Error::SerdeInvalidValue {
             unexpected,
             expected,
             ..
@@ -164,6 +178,7 @@ fn explain(error: &Error) -> (String, Option<String>) {
             format!("expected {}, found {}", plain(expected), plain(unexpected)),
             None,
         ),
+        Error::InvalidScalar { ty, .. } => (format!("expected {}", plain(ty)), None),
         Error::Unexpected { expected, .. } => (format!("expected {}", plain(expected)), None),
         Error::DuplicateMappingKey { key, .. } => (
             key.as_ref().map_or("duplicate key".to_owned(), |key| {
@@ -179,8 +194,8 @@ fn explain(error: &Error) -> (String, Option<String>) {
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. } => (
-            format!("the file is too deep or too large: {}", formatted(error)),
-            Some("nothing a drill says needs that; look for nested aliases".to_owned()),
+            "the file is too deep or too large".to_owned(),
+            Some("nothing a drill says needs that; look for aliases of aliases".to_owned()),
         ),
         Error::AliasError { error, .. } => explain(error.without_snippet()),
         other => (formatted(other), None),
@@ -199,6 +214,7 @@ fn plain(expected: &str) -> String {
         "a sequence" | "sequence" | "sequence start" => "a list".to_owned(),
         "map" | "mapping" | "mapping start" => "a map of keys".to_owned(),
         "unit value" | "unit" | "null" => "nothing".to_owned(),
+        "u32" | "u64" | "i64" => "a whole number".to_owned(),
         "string scalar" => "a text".to_owned(),
         other if other.starts_with("struct ") => "a map of keys".to_owned(),
         other => other.to_owned(),
@@ -237,7 +253,7 @@ const INDEXED_DEPTH: usize = 3;
 #[derive(Default)]
 struct Index {
     keys: BTreeMap<Vec<String>, Pos>,
-    variables: Vec<(Pos, String)>,
+    variables: Vec<Variable>,
     open: Vec<Open>,
 }
 
@@ -251,9 +267,12 @@ enum Open {
 impl Index {
     fn take(&mut self, event: &Event<'_>, pos: Pos) {
         if let Some((text, _)) = event.scalar() {
-            if let Some(name) = variable(text) {
-                self.variables.push((pos, name));
-            }
+            let names = text.split("${").skip(1).enumerate();
+            self.variables.extend(names.map(|(nth, rest)| Variable {
+                pos,
+                nth,
+                name: rest.split('}').next().unwrap_or(rest).to_owned(),
+            }));
             self.scalar(text, pos);
             return;
         }
@@ -291,11 +310,4 @@ impl Index {
             *key = None;
         }
     }
-}
-
-/// The name in the first `${name}` of a text.
-fn variable(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("${")?;
-    let name = rest.split('}').next().unwrap_or(rest);
-    Some(name.to_owned())
 }

@@ -28,6 +28,9 @@ pub(crate) struct Head {
     pub(crate) kind: Option<At<String>>,
 }
 
+/// The actors by name, in the order written.
+pub(crate) type Actors = IndexMap<String, At<Vec<At<Step>>>>;
+
 /// A drill of its own: what is given, what is done by whom, and what must come of it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "Scenario")]
@@ -56,7 +59,7 @@ pub(crate) struct ScenarioFile {
     pub(crate) invariants: Option<Vec<At<String>>>,
     /// Named sequences of steps that run beside each other.
     #[schemars(with = "BTreeMap<String, Vec<Step>>")]
-    pub(crate) actors: Option<At<IndexMap<String, At<Vec<At<Step>>>>>>,
+    pub(crate) actors: Option<At<Actors>>,
     /// Steps after all actors have ended without failure.
     pub(crate) then: Option<Vec<At<Step>>>,
     /// Steps that run whatever happened before.

@@ -27,7 +27,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<Vec<Found>, Vec<Problem>> {
                 let parent = path.parent().and_then(Path::file_name);
                 found.push(Found {
                     file: shown(path),
-                    classname: parent.map_or(UNNAMED.to_owned(), part),
+                    classname: parent.map_or(UNNAMED.to_owned(), class),
                 });
                 Ok(())
             }
@@ -45,7 +45,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<Vec<Found>, Vec<Problem>> {
     // What is named twice keeps the class it was given first.
     let mut seen = BTreeSet::new();
     found.retain(|file| seen.insert(normal(&file.file)));
-    found.sort_by(|a, b| normal(&a.file).cmp(&normal(&b.file)));
+    found.sort_by_key(|file| normal(&file.file));
     Ok(found)
 }
 
@@ -104,11 +104,16 @@ fn is_yaml(path: &Path) -> bool {
 
 fn classname(root: &Path, folder: &Path) -> String {
     let below = folder.strip_prefix(root).unwrap_or(folder);
-    let parts: Vec<String> = below.iter().map(part).collect();
+    let parts: Vec<String> = below.iter().map(class).collect();
     if parts.is_empty() {
-        return root.file_name().map_or(UNNAMED.to_owned(), part);
+        return root.file_name().map_or(UNNAMED.to_owned(), class);
     }
     parts.join(".")
+}
+
+/// A part of a class: Jenkins splits classes at dots.
+fn class(name: &std::ffi::OsStr) -> String {
+    part(name).replace('.', "-")
 }
 
 fn part(name: &std::ffi::OsStr) -> String {

@@ -26,7 +26,7 @@ const WORDS: [(&str, &str); 11] = [
 ];
 
 /// The longest duration: a drill that needs more than a week is not a drill.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A duration that may be zero.
 pub(super) fn any(lint: &mut Lint<'_>, written: &At<String>) -> Option<Duration> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::lint::Lint;
 use super::object::{self, Written};
 use super::step::Scope;
-use crate::names::quoted;
+use crate::names::{all_of, quoted};
 use crate::scenario::{Bound, Condition, LockIs};
 use crate::syntax::{At, Count, Fact, Pos};
 
@@ -24,9 +24,15 @@ const SHAPES: [(&str, &[&str]); 8] = [
     ("failed", &[]),
 ];
 
+/// The keys that tell what a condition is about.
+const CONDITIONS: [&str; 5] = ["object", "kind", "observed", "lock", "actor"];
+
+/// The keys that say how a command ends.
+pub(super) const OUTCOMES: [&str; 3] = ["outcome", "refused", "failed"];
+
 /// The condition that a fact states. How a command ended is none: see [`super::outcome`].
 pub(super) fn condition(lint: &mut Lint<'_>, scope: &Scope, fact: &At<Fact>) -> Option<Condition> {
-    match shape(lint, fact)? {
+    match shape(lint, fact, &CONDITIONS)? {
         "object" => object(lint, scope, fact),
         "kind" => count(lint, scope, fact),
         "observed" => sequence(lint, fact),
@@ -50,7 +56,12 @@ pub(super) fn condition(lint: &mut Lint<'_>, scope: &Scope, fact: &At<Fact>) -> 
 }
 
 /// The key that tells what a fact is about, once no other key contradicts it.
-pub(super) fn shape(lint: &mut Lint<'_>, fact: &At<Fact>) -> Option<&'static str> {
+/// `offered` are the keys that would fit where the fact stands.
+pub(super) fn shape(
+    lint: &mut Lint<'_>,
+    fact: &At<Fact>,
+    offered: &[&str],
+) -> Option<&'static str> {
     let present = present(&fact.value);
     let heads: Vec<&(&str, &[&str])> = SHAPES
         .iter()
@@ -59,11 +70,10 @@ pub(super) fn shape(lint: &mut Lint<'_>, fact: &At<Fact>) -> Option<&'static str
     let [(head, companions)] = heads.as_slice() else {
         let names: Vec<&str> = heads.iter().map(|(head, _)| *head).collect();
         let (message, help) = if names.is_empty() {
-            let all: Vec<&str> = SHAPES.iter().map(|(head, _)| *head).collect();
             let message = "nothing says what this is about".to_owned();
-            (message, format!("name one of {}", quoted(&all)))
+            (message, format!("name one of {}", quoted(offered)))
         } else {
-            let message = format!("{} do not go together", quoted(&names));
+            let message = format!("{} do not go together", all_of(&names));
             (message, "use one step for each".to_owned())
         };
         lint.error_help(fact.pos, message, help);

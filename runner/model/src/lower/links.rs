@@ -99,12 +99,12 @@ fn needed_steps(lint: &mut Lint<'_>, steps: &Steps, name: Option<&At<String>>) -
     let Some(name) = name else {
         return Some(steps.len());
     };
-    let named = |step: &At<Step>| step.value.name.as_ref().map(|n| n.value.clone());
+    let own = |step: &At<Step>| step.value.name.as_ref().map(|n| n.value.clone());
     let found = steps
         .iter()
-        .position(|step| named(step).as_ref() == Some(&name.value));
+        .position(|step| own(step).as_ref() == Some(&name.value));
     if found.is_none() {
-        let names: Vec<String> = steps.iter().filter_map(named).collect();
+        let names: Vec<String> = steps.iter().filter_map(own).collect();
         lint.unknown("step", name, names.iter().map(String::as_str));
     }
     found.map(|position| position + 1)

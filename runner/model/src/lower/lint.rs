@@ -106,15 +106,17 @@ impl<'s> Lint<'s> {
     /// Whether a name is a DNS label: Jenkins splits names at dots, and Kubernetes takes no others.
     pub(crate) fn label(&mut self, what: &str, name: &str, pos: Pos) -> bool {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let sound = !name.is_empty()
-            && name.len() <= LONGEST_NAME
-            && name.chars().all(inner)
-            && !name.starts_with('-')
-            && !name.ends_with('-');
+        // A variable is refused by itself.
+        let sound = name.contains("${")
+            || !name.is_empty()
+                && name.len() <= LONGEST_NAME
+                && name.chars().all(inner)
+                && !name.starts_with('-')
+                && !name.ends_with('-');
         if !sound {
             self.error_help(
                 pos,
-                format!("`{name}` is no name for a {what}"),
+                format!("`{name}` is not a valid {what} name"),
                 format!(
                     "lower-case letters, digits and `-` in between, at most {LONGEST_NAME} of them"
                 ),

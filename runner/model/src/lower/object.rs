@@ -39,6 +39,9 @@ pub(super) fn object(
         pos: object.pos,
     };
     let kind = kind(lint, &word)?;
+    if name.contains("${") {
+        return None;
+    }
     let dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if name.is_empty() || !name.chars().all(dns) {
         lint.error(object.pos, format!("`{name}` is no name of an object"));

@@ -27,7 +27,7 @@ pub(super) fn pgctl(
 ) -> Option<Pgctl> {
     let args = match &written.value {
         OneOrMany::Many(words) => words.iter().map(|word| word.value.clone()).collect(),
-        OneOrMany::One(line) => match words::split(line) {
+        OneOrMany::One(command) => match words::split(command) {
             Ok(words) => words,
             Err(reason) => {
                 lint.error(written.pos, format!("the command has {reason}"));
@@ -68,7 +68,7 @@ pub(super) fn pgctl(
 }
 
 fn outcome(lint: &mut Lint<'_>, expect: &At<Fact>) -> Option<ExpectedOutcome> {
-    let shape = fact::shape(lint, expect)?;
+    let shape = fact::shape(lint, expect, &fact::OUTCOMES)?;
     let fact = &expect.value;
     if let Some(outcome) = &fact.outcome {
         return named_outcome(lint, outcome);

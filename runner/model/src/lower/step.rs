@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::lint::Lint;
 use super::object::{self, Written};
 use super::{duration, fact, outcome, text};
-use crate::names::quoted;
+use crate::names::{all_of, quoted};
 use crate::scenario::{Action, Condition, Return, Sleep, Step};
 use crate::syntax::{self, At, Pos, SnapshotName};
 
@@ -117,7 +117,7 @@ fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()>
             None
         }
         several => {
-            let message = format!("a step has one action, not {}", quoted(several));
+            let message = format!("a step has one action, not {}", all_of(several));
             lint.error_help(pos, message, "use one step for each");
             None
         }
@@ -235,7 +235,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
         lint.error_help(
             within.pos,
             "`within` stands on a step that does not wait",
-            "only `await` and `expect` wait",
+            "only `await`, and `expect` as a step of its own, wait",
         );
     }
     duration

@@ -100,8 +100,10 @@ impl Fold {
             },
             chapters: BTreeMap::new(),
         };
-        let slot = self.drills.entry(info.name.clone());
-        slot.insert_entry(fresh).into_mut()
+        self.drills.insert(info.name.clone(), fresh);
+        self.drills
+            .get_mut(&info.name)
+            .expect("the drill was put there one line above")
     }
 }
 

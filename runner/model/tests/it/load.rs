@@ -13,8 +13,8 @@ fn named(name: &str) -> String {
 
 fn put(root: &Path, file: &str, text: &str) {
     let path = root.join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    fs::create_dir_all(path.parent().expect("it is below the root")).expect("a new folder");
+    fs::write(path, text).expect("a new file");
 }
 
 fn suite(members: &str, more: &str) -> String {

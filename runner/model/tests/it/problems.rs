@@ -106,7 +106,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "snapshot: again",
         "snapshot: terminal-1-1",
     ),
-    ("no name", "name: sound", "tags: []\n  #"),
+    ("no name", "  name: sound\n", ""),
     (
         "no summary",
         "  summary: Says most of what can be said.\n",
@@ -338,9 +338,8 @@ fn each_wrong_file_is_refused_with_its_place_and_a_remedy() {
             "{name}: the sound file has no {from:?}"
         );
         let text = SOUND.replacen(from, to, 1);
-        let problems = match parse_one(&text) {
-            Ok(_) => panic!("{name} was accepted"),
-            Err(problems) => problems,
+        let Err(problems) = parse_one(&text) else {
+            panic!("{name} was accepted");
         };
         assert!(problems.iter().all(|p| p.location.file == "drill.yaml"));
         writeln!(seen, "## {name}\n\n{}\n", rendered(&problems)).unwrap();
@@ -438,7 +437,7 @@ fn files_that_are_no_drill_at_all_are_refused() {
     let deep = format!("kind: {}", "[".repeat(5000));
     let deep_matches = SOUND.replacen(
         "matches: {}",
-        &format!("matches: {{x: {}{}}}", "[".repeat(300), "]".repeat(300)),
+        &format!("matches: {{x: {}{}}}", "[".repeat(100), "]".repeat(100)),
         1,
     );
     let cases: [(&str, &[u8]); 10] = [
@@ -455,9 +454,8 @@ fn files_that_are_no_drill_at_all_are_refused() {
     ];
     let mut seen = String::new();
     for (name, bytes) in cases {
-        let problems = match parse_all(&[("drill.yaml", bytes)]) {
-            Ok(_) => panic!("{name} was accepted"),
-            Err(problems) => problems,
+        let Err(problems) = parse_all(&[("drill.yaml", bytes)]) else {
+            panic!("{name} was accepted");
         };
         writeln!(seen, "## {name}\n\n{}\n", rendered(&problems)).unwrap();
     }

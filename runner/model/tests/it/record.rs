@@ -95,15 +95,18 @@ fn run_started() -> Event {
     }))
 }
 
-fn a_whole_drill(index: usize, name: &str) -> Vec<Event> {
-    let chapter = ChapterInfo {
+fn chapter(name: &str) -> ChapterInfo {
+    ChapterInfo {
         name: name.to_owned(),
         file: "scenarios/lock.yaml".to_owned(),
         summary: "A drill.".to_owned(),
         requirements: vec![],
         rto_objective_seconds: Some(300.0),
         rpo_objective_seconds: None,
-    };
+    }
+}
+
+fn a_whole_drill(index: usize, name: &str) -> Vec<Event> {
     let kinds = [
         EventKind::DrillStarted {
             info: info(index, name),
@@ -116,7 +119,7 @@ fn a_whole_drill(index: usize, name: &str) -> Vec<Event> {
             uid: "u".to_owned(),
             kubernetes: "v1.33.0".to_owned(),
         }),
-        EventKind::ChapterStarted(chapter),
+        EventKind::ChapterStarted(chapter(name)),
         EventKind::Prepared {
             what: "group pg-a".to_owned(),
         },

@@ -25,8 +25,8 @@ const WORDS: [(&str, &str); 11] = [
     ("hours", "h"),
 ];
 
-/// The longest duration: a drill that needs more than a week is not a drill.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The longest duration: a drill shows what can be done on one day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A duration that may be zero.
 pub(super) fn any(lint: &mut Lint<'_>, written: &At<String>) -> Option<Duration> {
@@ -34,7 +34,7 @@ pub(super) fn any(lint: &mut Lint<'_>, written: &At<String>) -> Option<Duration>
         Ok(duration) if duration > LONGEST => {
             lint.error(
                 written.pos,
-                format!("`{}` is more than a week", written.value),
+                format!("`{}` is more than a day", written.value),
             );
             None
         }

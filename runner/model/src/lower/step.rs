@@ -219,7 +219,10 @@ fn sleep(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<Sleep> {
 }
 
 fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::time::Duration> {
-    let waits = step.r#await.is_some() || (step.expect.is_some() && step.pgctl.is_none());
+    let waits = step.r#await.is_some()
+        || step.expect.is_some()
+        || step.pgctl.is_some()
+        || step.r#return.is_some();
     let Some(within) = &step.within else {
         if step.r#await.is_some() {
             lint.error_help(
@@ -235,7 +238,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
         lint.error_help(
             within.pos,
             "`within` stands on a step that does not wait",
-            "only `await`, and `expect` as a step of its own, wait",
+            "`await`, `expect`, `pgctl` and `return` wait",
         );
     }
     duration

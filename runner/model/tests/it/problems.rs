@@ -93,7 +93,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("no unit", "within: 30s", "within: 30"),
     ("no duration", "within: 30s", "within: soon"),
     ("nothing as a duration", "within: 30s", "within: 0s"),
-    ("too long", "within: 30s", "within: 200h"),
+    ("too long", "within: 30s", "within: 30h"),
     ("duplicate actor", "  terminal-2:\n", "  terminal-1:\n"),
     (
         "duplicate recording",
@@ -132,8 +132,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "a bound on a step that does not wait",
-        "snapshot: again",
-        "within: 5s",
+        "namespace: elsewhere}\n",
+        "namespace: elsewhere}\n      within: 5s\n",
     ),
     (
         "sleep without a reason",

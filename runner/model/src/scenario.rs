@@ -185,7 +185,7 @@ pub struct Step {
     pub name: Option<String>,
     /// What it does.
     pub action: Action,
-    /// How long a waiting step may wait; `None` on a step that does not wait.
+    /// How long the step may take; always there on `await`, never on a step that does not wait.
     pub within: Option<Duration>,
     /// Compare the transcript with a snapshot file of this name (file stem without the drill's name).
     pub snapshot: Option<String>,

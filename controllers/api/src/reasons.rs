@@ -43,6 +43,7 @@ reasons! {
     TAINTS_PRESENT = "TaintsPresent": "The target's nodes carry quorum taints.";
     #[warning] SOURCE_NOT_FENCED = "SourceNotFenced": "The source was unreachable, and its copy has not been confirmed stopped.";
     SOURCE_FENCED = "SourceFenced": "The source came back, and its copy is confirmed stopped.";
+    FENCING_SUPERSEDED = "FencingSuperseded": "A later failover moved the group back to that site, so its copy there is wanted again.";
 
     // Refusals and failures of a failover.
     #[warning] LOCK_HELD = "LockHeld": "Another failover of the same group holds the lock.";

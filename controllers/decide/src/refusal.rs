@@ -216,7 +216,7 @@ impl fmt::Display for Refusal {
             }
             Self::SplitBrain { copies } => write!(
                 f,
-                "split-brain detected: {}; nothing was touched; stop the copy on one site, confirm that its VMIs are gone, then retry",
+                "split-brain detected: {}; stop the copy on one site, confirm that its VMIs are gone, then retry",
                 copies.join(", ")
             ),
             Self::StorageNotPromotable { site, volumes } => write!(

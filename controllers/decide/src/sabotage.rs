@@ -22,6 +22,4 @@ pub enum Sabotage {
     TakeOverWithoutCompare,
     /// Leave the source alone when it comes back.
     ForgetFencing,
-    /// Decide again about a failover that has ended.
-    RewriteTerminalPhase,
 }

@@ -39,6 +39,8 @@ pub struct FailoverFacts {
     pub generation: i64,
     /// `metadata.creationTimestamp`.
     pub created: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
     /// What was asked for.
     pub spec: FailoverSpec,
     /// What was written down so far.

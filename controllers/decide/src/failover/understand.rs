@@ -201,6 +201,7 @@ fn failover_facts(failover: &Failover, home: &str) -> FailoverFacts {
         version: read::version(&failover.metadata),
         generation: failover.metadata.generation.unwrap_or_default(),
         created: read::created(&failover.metadata),
+        deleting: failover.metadata.deletion_timestamp.is_some(),
         spec: failover.spec.clone(),
         status: failover.status.clone().unwrap_or_default(),
     }

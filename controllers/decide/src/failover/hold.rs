@@ -1,0 +1,261 @@
+//! Taking, keeping and losing the lock of the group (DECISIONS 4).
+
+use siterecovery_api::{FailoverLock, FailoverPhase, SiteName, StepName, StepState, names};
+
+use super::observed::SiteView;
+use super::pass::{Flow, Halt, Pass};
+use crate::decision::LookAgain;
+use crate::effect::{Effect, LockClaim, LockRenewal};
+use crate::facts::{LeaseFacts, ObjectVersion};
+use crate::lock::{self, LockState};
+use crate::refusal::Refusal;
+use crate::sabotage::Sabotage;
+use crate::waiting::WaitingOn;
+
+/// What the lock sites show together.
+#[derive(Default)]
+struct Survey {
+    /// Leases to create or take over.
+    take: Vec<Effect>,
+    /// Leases to renew.
+    renew: Vec<Effect>,
+    /// Sites on which the lock is ours.
+    own: Vec<SiteName>,
+    /// Sites that did not answer.
+    skipped: Vec<SiteName>,
+    /// Whether some lock of ours is too old to act under, or in the name of another process.
+    stale: bool,
+}
+
+impl<'a> Pass<'a> {
+    /// The Leases of this very Failover, on the sites that answer.
+    pub(super) fn own_locks(&self) -> Vec<(&'a str, &'a LeaseFacts)> {
+        let mut found = Vec::new();
+        for site in self.observed.directory.lock_sites() {
+            let lease = self.facts(site).and_then(|facts| facts.lock.as_ref());
+            if let (Some(lease), LockState::Own { .. }) = (lease, self.judge(lease)) {
+                found.push((site.name.as_str(), lease));
+            }
+        }
+        found
+    }
+
+    /// Holds the lock, or goes and gets it, or ends the failover because someone else has it.
+    pub(super) fn hold_lock(&mut self) -> Flow {
+        let survey = self.survey()?;
+        let held_before = self.is_done(StepName::AcquireLock);
+        if !held_before && !self.is_stored(StepName::AcquireLock) {
+            self.begin(StepName::AcquireLock);
+            return Err(Halt::Write);
+        }
+        if survey.own.is_empty() && survey.take.is_empty() {
+            return self.no_lock_site();
+        }
+        if !survey.take.is_empty() {
+            self.effects.extend(survey.take);
+            return self.wait_for_lock(held_before);
+        }
+        self.effects.extend(survey.renew);
+        if survey.stale {
+            return self.wait_for_lock(held_before);
+        }
+        self.note_lock(survey.own, survey.skipped);
+        let lease = self.lease_name();
+        self.done(
+            StepName::AcquireLock,
+            StepState::Succeeded,
+            format!("holds {lease}"),
+        );
+        self.status.phase = Some(FailoverPhase::Running);
+        Ok(())
+    }
+
+    fn judge(&self, lease: Option<&LeaseFacts>) -> LockState {
+        let uid = &self.observed.failover.version.uid;
+        lock::judge(lease, uid, self.policy, self.now)
+    }
+
+    fn survey(&self) -> Result<Survey, Halt> {
+        let mut survey = Survey::default();
+        let held_before = self.is_done(StepName::AcquireLock);
+        for site in self.observed.directory.lock_sites() {
+            let Some(facts) = self.facts(site) else {
+                survey.skipped.push(site.name.clone());
+                continue;
+            };
+            let held_here = held_before
+                && self
+                    .status
+                    .lock
+                    .as_ref()
+                    .is_some_and(|lock| lock.sites.contains(&site.name));
+            let lease = facts.lock.as_ref();
+            match self.judge(lease) {
+                LockState::Own { expires } => {
+                    survey.own.push(site.name.clone());
+                    self.keep(&mut survey, &site.name, lease, expires);
+                }
+                LockState::Free => {
+                    let claim = self.claim(&site.name, 0);
+                    survey.take.push(Effect::TakeLock(claim));
+                }
+                // Somebody took our lock over, and is late with it in turn: lost all the same.
+                LockState::Expired { holder, .. } if held_here => {
+                    self.lost(&mut survey, &site.name, holder)?;
+                }
+                LockState::Expired { .. } => survey.take.extend(self.take_over(&site.name, lease)),
+                LockState::Held { holder, .. } if held_before => {
+                    self.lost(&mut survey, &site.name, holder)?;
+                }
+                LockState::Held {
+                    holder,
+                    failover,
+                    expires,
+                } => {
+                    return Err(Refusal::LockHeld {
+                        group: self.group().to_owned(),
+                        holder,
+                        failover,
+                        expires: Some(expires),
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(survey)
+    }
+
+    fn lost(&self, survey: &mut Survey, site: &str, holder: String) -> Flow {
+        if self.policy.sabotaged(Sabotage::IgnoreLostLock) {
+            survey.own.push(site.to_owned());
+            return Ok(());
+        }
+        Err(Refusal::LockLost {
+            group: self.group().to_owned(),
+            holder,
+        }
+        .into())
+    }
+
+    fn keep(
+        &self,
+        survey: &mut Survey,
+        site: &str,
+        lease: Option<&LeaseFacts>,
+        expires: jiff::Timestamp,
+    ) {
+        let Some(lease) = lease else { return };
+        let safe = lock::is_safe(expires, self.policy, self.now);
+        let other_process = lease.holder != self.policy.identity;
+        survey.stale |= !safe || other_process;
+        let due = self.now >= lock::renewal_due(lease, self.policy);
+        if due || !safe || other_process {
+            survey.renew.push(Effect::RenewLock {
+                renewal: LockRenewal {
+                    site: site.to_owned(),
+                    namespace: self.observed.failover.namespace.clone(),
+                    lease: lease.name.clone(),
+                    holder: self.policy.identity.clone(),
+                    renewed_at: self.now,
+                },
+                version: lease.version.clone(),
+            });
+        }
+    }
+
+    fn take_over(&self, site: &str, lease: Option<&LeaseFacts>) -> Option<Effect> {
+        let lease = lease?;
+        let version = if self.policy.sabotaged(Sabotage::TakeOverWithoutCompare) {
+            ObjectVersion::default()
+        } else {
+            lease.version.clone()
+        };
+        Some(Effect::TakeOverLock {
+            claim: self.claim(site, lease.transitions.saturating_add(1)),
+            version,
+        })
+    }
+
+    fn claim(&self, site: &str, transitions: i32) -> LockClaim {
+        LockClaim {
+            site: site.to_owned(),
+            namespace: self.observed.failover.namespace.clone(),
+            lease: self.lease_name(),
+            holder: self.policy.identity.clone(),
+            failover: self.observed.failover.name.clone(),
+            failover_uid: self.observed.failover.version.uid.clone(),
+            duration_seconds: self.policy.lock_ttl_seconds,
+            acquired_at: self.now,
+            transitions,
+        }
+    }
+
+    fn lease_name(&self) -> String {
+        names::lock_name(self.group())
+    }
+
+    fn wait_for_lock(&mut self, held_before: bool) -> Flow {
+        let on = WaitingOn::Lock {
+            lease: self.lease_name(),
+        };
+        if held_before {
+            return Err(Halt::Wait {
+                on,
+                again: LookAgain::At(self.now),
+            });
+        }
+        let late = Refusal::LockNotAcquired {
+            lease: self.lease_name(),
+        };
+        let halt = self.wait_or(
+            StepName::AcquireLock,
+            on,
+            Some(jiff::SignedDuration::ZERO),
+            late,
+        );
+        if matches!(halt, Err(Halt::End(_))) {
+            self.effects.clear();
+        }
+        halt
+    }
+
+    /// No site that could hold the lock answers. Nothing can be changed, so nothing is.
+    fn no_lock_site(&mut self) -> Flow {
+        let sites = self.observed.directory.lock_sites();
+        let silent = sites.first().and_then(|site| {
+            let view = self.observed.sites.get(&site.name)?;
+            match view {
+                SiteView::Unreachable { since, error } => Some(WaitingOn::Site {
+                    site: site.name.clone(),
+                    since: *since,
+                    error: error.clone(),
+                }),
+                SiteView::Reachable(_) => None,
+            }
+        });
+        let on = silent.unwrap_or_else(|| WaitingOn::Lock {
+            lease: self.lease_name(),
+        });
+        if self.is_done(StepName::AcquireLock) {
+            let again = LookAgain::At(self.after(self.policy.poll_every));
+            return Err(Halt::Wait { on, again });
+        }
+        let late = Refusal::LockNotAcquired {
+            lease: self.lease_name(),
+        };
+        let poll = Some(self.policy.poll_every);
+        self.wait_or(StepName::AcquireLock, on, poll, late)
+    }
+
+    fn note_lock(&mut self, own: Vec<SiteName>, skipped: Vec<SiteName>) {
+        let taken = self.own_locks();
+        let acquired = taken.iter().filter_map(|(_, lease)| lease.acquired).min();
+        self.status.lock = Some(FailoverLock {
+            lease: self.lease_name(),
+            holder: self.policy.identity.clone(),
+            acquired_at: acquired.map(siterecovery_api::time::micro_time),
+            sites: own,
+            skipped_sites: skipped,
+        });
+    }
+}

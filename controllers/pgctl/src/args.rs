@@ -168,13 +168,9 @@ pub(crate) struct FormatArg {
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// A table, or for one object its details in text
     Table,
-    /// The table with more columns
     Wide,
-    /// The objects as JSON
     Json,
-    /// The objects as YAML
     Yaml,
 }
 

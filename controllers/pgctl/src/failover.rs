@@ -5,6 +5,8 @@ mod fetch;
 pub(crate) mod monitor;
 pub(crate) mod words;
 
+use siterecovery_api::FailoverSpec;
+
 /// One order to move a group, as the operator gave it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order<'a> {
@@ -13,4 +15,16 @@ pub(crate) struct Order<'a> {
     pub(crate) target: &'a str,
     pub(crate) force: bool,
     pub(crate) namespace: &'a str,
+}
+
+impl Order<'_> {
+    /// The Failover's spec that asks for this.
+    pub(crate) fn spec(&self) -> FailoverSpec {
+        FailoverSpec {
+            protection_group: self.group.to_owned(),
+            target_cluster: self.target.to_owned(),
+            force: self.force,
+            timeouts: None,
+        }
+    }
 }

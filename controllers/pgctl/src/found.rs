@@ -98,15 +98,12 @@ pub(crate) fn print_objects(
     objects: &[Found<'_>],
     out: &mut (dyn Output + Send),
 ) -> bool {
-    let values = || {
-        objects
-            .iter()
-            .map(|found| value_of(&found.object))
-            .collect()
-    };
     match format {
         Format::Table | Format::Wide => false,
-        Format::Json | Format::Yaml => print_as(format, &list_of(values()), out),
+        Format::Json | Format::Yaml => {
+            let values: Vec<Value> = objects.iter().map(|one| value_of(&one.object)).collect();
+            print_as(format, &list_of(&values), out)
+        }
     }
 }
 

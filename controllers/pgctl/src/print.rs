@@ -17,7 +17,7 @@ pub(crate) fn value_of(object: &DynamicObject) -> Value {
 }
 
 /// Several objects as one `List`.
-pub(crate) fn list_of(items: Vec<Value>) -> Value {
+pub(crate) fn list_of(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 

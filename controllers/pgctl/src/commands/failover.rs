@@ -3,9 +3,9 @@
 use kube::api::{Api, PostParams};
 use siterecovery_api::names::failover_name;
 use siterecovery_api::{
-    Failover, FailoverPhase, FailoverSpec, FailoverStatus, GroupLocation, SiteDirectory, SiteInfo,
-    reasons,
+    Failover, FailoverPhase, FailoverStatus, GroupLocation, SiteDirectory, reasons,
 };
+use siterecovery_decide::Refusal;
 
 use crate::args::FailoverArgs;
 use crate::context::{Context, Site};
@@ -35,12 +35,18 @@ pub(crate) async fn run(
     let Some(target) = directory.resolve(order.target) else {
         return unknown_site(order.target, &directory, out);
     };
-    if let Err(stopped) = door::check(&order, target, &directory, context).await {
-        return stopped.report(out);
+    if !target.runs_workloads() {
+        return no_workload_site(order.target, &directory, out);
     }
-    let Some(management) = management(target, &directory, context) else {
-        return unknown_site(order.target, &directory, out);
-    };
+    match door::check(&order, target, &directory, context).await {
+        Ok(warnings) => warnings
+            .iter()
+            .for_each(|line| out.line(Stream::Stderr, line)),
+        Err(stopped) => return stopped.report(out),
+    }
+    let management = context
+        .site(&directory.management_of(target).name)
+        .expect("the directory is made of the context's sites");
     let created = match create(&order, management, context).await {
         Ok(created) => created,
         Err(error) => return not_created(&order, management, &error, out),
@@ -56,14 +62,6 @@ pub(crate) async fn run(
     }
 }
 
-fn management<'a>(
-    target: &SiteInfo,
-    directory: &SiteDirectory,
-    context: &'a Context,
-) -> Option<&'a Site> {
-    context.site(&directory.management_of(target).name)
-}
-
 /// Creates the Failover under the first free name of `failover-<group>-<unix seconds>`.
 async fn create(
     order: &Order<'_>,
@@ -74,13 +72,7 @@ async fn create(
     let seconds = (context.now)().as_second();
     for later in 0..NAME_ATTEMPTS {
         let name = failover_name(order.group, seconds + later);
-        let spec = FailoverSpec {
-            protection_group: order.group.to_owned(),
-            target_cluster: order.target.to_owned(),
-            force: order.force,
-            timeouts: None,
-        };
-        let failover = Failover::new(&name, spec);
+        let failover = Failover::new(&name, order.spec());
         let params = PostParams::default();
         let made = limited(async {
             match api.create(&params, &failover).await {
@@ -91,6 +83,9 @@ async fn create(
         match made.await {
             Ok(Some(created)) => return Ok(created),
             Ok(None) => {}
+            Err(error @ (ReadError::Silent | ReadError::Unreachable(_))) => {
+                return created_after_all(&api, &failover).await.ok_or(error);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -98,6 +93,14 @@ async fn create(
         "{NAME_ATTEMPTS} Failovers of {} were created in this second",
         order.group
     )))
+}
+
+/// The Failover of a creation whose answer was lost: an operator must not be told that nothing
+/// happened while a group moves.
+async fn created_after_all(api: &Api<Failover>, wanted: &Failover) -> Option<Failover> {
+    let name = wanted.metadata.name.as_deref().unwrap_or_default();
+    let found = limited(api.get(name)).await.ok()?;
+    (found.spec == wanted.spec).then_some(found)
 }
 
 fn lost_sight(
@@ -168,6 +171,21 @@ fn unknown_site(typed: &str, directory: &SiteDirectory, out: &mut (dyn Output + 
         Stream::Stderr,
         &format!("Known sites: {}", known.join(", ")),
     );
+    Outcome::Usage { message }
+}
+
+fn no_workload_site(
+    typed: &str,
+    directory: &SiteDirectory,
+    out: &mut (dyn Output + Send),
+) -> Outcome {
+    let known = directory.target_words();
+    let message = Refusal::NotAWorkloadSite {
+        asked: typed.to_owned(),
+        known: known.into_iter().map(str::to_owned).collect(),
+    };
+    let message = message.to_string();
+    out.line(Stream::Stderr, &format!("error: {message}"));
     Outcome::Usage { message }
 }
 

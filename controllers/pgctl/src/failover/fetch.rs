@@ -11,7 +11,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use siterecovery_api::{FailoverSpec, ProtectionGroup, SiteDirectory};
+use siterecovery_api::{ProtectionGroup, SiteDirectory};
 use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, planned};
 
 use crate::context::{Context, Site};
@@ -26,12 +26,6 @@ pub(crate) async fn fetch(
     directory: &SiteDirectory,
     context: &Context,
 ) -> Fetched {
-    let spec = FailoverSpec {
-        protection_group: order.group.to_owned(),
-        target_cluster: order.target.to_owned(),
-        force: order.force,
-        timeouts: None,
-    };
     let read = context.sites.iter().map(|site| async move {
         let objects = match site_objects(site, order.namespace).await {
             Ok(objects) => Fetch::Read(objects),
@@ -44,7 +38,7 @@ pub(crate) async fn fetch(
     });
     let sites: BTreeMap<_, _> = join_all(read).await.into_iter().collect();
     Fetched {
-        failover: planned(order.namespace, "", spec),
+        failover: planned(order.namespace, "", order.spec()),
         home: home.to_owned(),
         directory: directory.clone(),
         sites,

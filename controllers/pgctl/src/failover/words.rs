@@ -1,49 +1,27 @@
-//! The guide's lines of a failover, byte for byte (scenarios 1 and 4).
-//!
-//! The words of a refusal are not here: they are the controllers' own.
+//! The lines of a failover, in their order. The guide's own texts come from `siterecovery_decide`,
+//! where the controllers have them too.
+
+use siterecovery_api::{FailoverRefusal, reasons};
+use siterecovery_decide::text;
 
 use super::Order;
 
-/// What a failover says before its first phase.
-///
-/// Without force these are scenario 1's lines, with force scenario 4's. Its warning sign is U+26A0
-/// U+FE0F followed by two spaces; the one of a refusal is U+26A0 alone.
+/// What a failover says before its first phase: scenario 1's lines, with force scenario 4's.
 pub(crate) fn opening(order: &Order<'_>, failover: &str) -> Vec<String> {
-    let Order {
-        group,
-        target,
-        force,
-        namespace: _,
-    } = order;
-    if *force {
-        vec![
-            "\u{26a0}\u{fe0f}  WARNING: Force mode enabled - safety checks bypassed".to_owned(),
-            "\u{26a0}\u{fe0f}  Using --force can disrupt other Protection Groups".to_owned(),
-            format!("[INFO] Removing quorum taints on {target} (force mode)..."),
-        ]
-    } else {
-        vec![
-            "[INFO] Validating authentication...".to_owned(),
-            format!("[INFO] Detecting VM locations for {group}..."),
-            format!("[INFO] Creating Failover CR: {failover}"),
-            "[INFO] Monitoring Failover CR status...".to_owned(),
-        ]
+    if order.force {
+        return text::forced_banner(order.target);
     }
+    vec![
+        text::VALIDATING.to_owned(),
+        text::detecting(order.group),
+        text::creating(failover),
+        text::MONITORING.to_owned(),
+    ]
 }
 
 /// The last line of a failover that succeeded.
 pub(crate) fn success(order: &Order<'_>) -> String {
-    let Order {
-        group,
-        target,
-        force,
-        namespace: _,
-    } = order;
-    if *force {
-        format!("[SUCCESS] Failover of {group} to {target} completed (force mode)")
-    } else {
-        format!("[SUCCESS] Failover of {group} to {target} completed successfully")
-    }
+    text::success(order.group, order.target, order.force)
 }
 
 /// The last line where nothing had to be moved. The guide has no such case.
@@ -56,4 +34,20 @@ pub(crate) fn already_there(order: &Order<'_>) -> String {
 pub(crate) fn failure(order: &Order<'_>, message: &str) -> String {
     let Order { group, target, .. } = order;
     format!("[ERROR] Failover of {group} to {target} failed: {message}")
+}
+
+/// The guide's text of a refusal (scenarios 2 and 3); `None` where the guide has none.
+pub(crate) fn refusal(order: &Order<'_>, refusal: &FailoverRefusal) -> Option<Vec<String>> {
+    match refusal.reason.as_str() {
+        reasons::LOCK_HELD => {
+            let holder = refusal.holder.as_deref().unwrap_or("unknown");
+            Some(text::lock_refusal(order.group, holder))
+        }
+        reasons::SAFETY_CHECK => Some(text::safety_refusal(
+            order.target,
+            &refusal.blockers,
+            &refusal.stale,
+        )),
+        _ => None,
+    }
 }

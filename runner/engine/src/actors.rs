@@ -36,7 +36,7 @@ pub(crate) async fn run_always(stage: &Stage<'_>) {
     for (index, step) in stage.scenario.always.iter().enumerate() {
         let id = id(ALWAYS, index);
         stage.shared.take(Input::StepStarted { id: &id, step });
-        let outcome = as_cleanup(steps::run(&id, step, stage).await);
+        let outcome = as_cleanup(Box::pin(steps::run(&id, step, stage)).await);
         stage.shared.take(Input::StepFinished { id: &id, outcome });
     }
 }
@@ -46,7 +46,7 @@ async fn run(actor: &str, steps: &[Step], stage: &Stage<'_>) -> bool {
     for (index, step) in steps.iter().enumerate() {
         let id = id(actor, index);
         stage.shared.take(Input::StepStarted { id: &id, step });
-        let outcome = steps::run(&id, step, stage).await;
+        let outcome = Box::pin(steps::run(&id, step, stage)).await;
         let passed = outcome.verdict == Verdict::Passed;
         stage.shared.take(Input::StepFinished { id: &id, outcome });
         if !passed {

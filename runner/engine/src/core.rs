@@ -24,7 +24,7 @@ pub(crate) use waits::{WaitId, Waited};
 
 use crate::conditions::{Facts, lock_key};
 use crate::objects::{self, Change, Key, Objects};
-use crate::{Target, kinds, notes};
+use crate::{kinds, notes};
 use board::State;
 use waits::Waits;
 
@@ -126,16 +126,15 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// A core that has seen nothing.
-    pub(crate) fn new(target: &Target) -> Self {
-        let names = target.sites.iter().flat_map(|site| {
-            let name = &site.info.name;
-            let aliases = site.aliases.iter().chain([name]);
-            aliases.map(move |alias| (alias.clone(), name.clone()))
+    /// A core that has seen nothing of these sites, given with their aliases.
+    pub(crate) fn new(namespace: &str, sites: &[(String, Vec<String>)]) -> Self {
+        let names = sites.iter().flat_map(|(name, aliases)| {
+            let names = aliases.iter().chain([name]);
+            names.map(move |alias| (alias.clone(), name.clone()))
         });
         Self {
-            namespace: target.namespace.clone(),
-            sites: target.sites.iter().map(|it| it.info.name.clone()).collect(),
+            namespace: namespace.to_owned(),
+            sites: sites.iter().map(|(name, _)| name.clone()).collect(),
             aliases: names.collect(),
             objects: Objects::new(),
             history: History::default(),

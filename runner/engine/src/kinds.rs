@@ -100,7 +100,7 @@ pub(crate) const fn is_namespaced(kind: ObjectKind) -> bool {
 }
 
 /// Whether the kind's status is written through a subresource of its own.
-/// A VirtualMachineInstance has none in KubeVirt.
+/// A `VirtualMachineInstance` has none in KubeVirt.
 pub(crate) const fn has_status_subresource(kind: ObjectKind) -> bool {
     matches!(
         kind,

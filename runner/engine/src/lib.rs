@@ -14,6 +14,11 @@
 //!
 //! **Invariant:** no verdict is drawn from a poll. Facts come from watches without a gap; a gap is said to be one.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a failure is rare and ends what it happens to; boxing it would only make it harder to read"
+)]
+
 pub mod emitter;
 pub mod target;
 
@@ -33,6 +38,8 @@ mod reads;
 mod rest;
 mod shared;
 mod steps;
+#[cfg(test)]
+mod testing;
 mod waiting;
 
 pub use drill::run_drill;

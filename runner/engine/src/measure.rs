@@ -90,7 +90,7 @@ impl Measure {
             ObjectKind::ProtectionGroup => self.group_changed(change),
             _ => return Vec::new(),
         }
-        self.ended(|it| it.is_settled(), objects, history)
+        self.ended(Tracked::is_settled, objects, history)
     }
 
     /// The failovers that ended and were not settled; for the end of a chapter.

@@ -150,14 +150,14 @@ pub(crate) fn span(seconds: f64) -> String {
     let mut out = sign.to_owned();
     for (count, unit) in [(hours, 'h'), (minutes, 'm')] {
         if count > 0 {
-            out.push_str(&format!("{count}{unit}"));
+            out = format!("{out}{count}{unit}");
         }
     }
     if part > 0 {
         let part = format!("{part:03}");
-        out.push_str(&format!("{whole}.{}s", part.trim_end_matches('0')));
+        out = format!("{out}{whole}.{}s", part.trim_end_matches('0'));
     } else if whole > 0 || hours + minutes == 0 {
-        out.push_str(&format!("{whole}s"));
+        out = format!("{out}{whole}s");
     }
     out
 }

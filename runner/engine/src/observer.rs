@@ -101,9 +101,12 @@ async fn catch_up_with(
             Ok((listed, _)) => {
                 // Listed again after a while: what the list holds may itself be overtaken.
                 let round = deadline.min(Instant::now() + Duration::from_secs(1));
-                let seen = |core: &mut Core, _| match has_seen(core, source, &listed) {
-                    true => Look::Answer(()),
-                    false => Look::Later(None),
+                let seen = |core: &mut Core, _| {
+                    if has_seen(core, source, &listed) {
+                        Look::Answer(())
+                    } else {
+                        Look::Later(None)
+                    }
                 };
                 if shared.until(round, seen).await.is_some() {
                     return Ok(());

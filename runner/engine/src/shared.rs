@@ -26,8 +26,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(target: &Target, emitter: Emitter) -> Self {
+        let sites = target.sites.iter();
+        let names = sites.map(|it| (it.info.name.clone(), it.aliases.clone()));
+        let core = Core::new(&target.namespace, &names.collect::<Vec<_>>());
         Self {
-            core: Mutex::new(Core::new(target)),
+            core: Mutex::new(core),
             emitter,
             now: target.now.clone(),
             bell: Notify::new(),

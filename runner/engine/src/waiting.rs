@@ -31,7 +31,7 @@ pub(crate) async fn judge_now(
         Ok(Judgement::Fails(mismatch)) => {
             let seen = on_the_way(condition, &stage.shared.core(), stage.shared.now());
             let verb = "is not so";
-            failed(not_met(condition, step, kind, verb, &mismatch, seen))
+            failed(not_met(condition, step, kind, (verb, &mismatch, seen)))
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) async fn judge_within(
         Some(Judgement::Fails(mismatch)) => {
             let why = mismatch.never.clone().unwrap_or_default();
             let verb = format!("can no longer be so: {why}");
-            failed(not_met(condition, step, kind, &verb, &mismatch, seen))
+            failed(not_met(condition, step, kind, (&verb, &mismatch, seen)))
         }
         None => match live(condition, stage).await {
             Err(failure) => failed(failure.at(&step.location)),
@@ -84,7 +84,7 @@ pub(crate) async fn judge_within(
                 if seen.last().is_none_or(|it| it.value != last.value) {
                     seen.push(last);
                 }
-                failed(not_met(condition, step, kind, &verb, &mismatch, seen))
+                failed(not_met(condition, step, kind, (&verb, &mismatch, seen)))
             }
         },
     }
@@ -124,9 +124,7 @@ fn not_met(
     condition: &Condition,
     step: &Step,
     kind: FailureKind,
-    verb: &str,
-    mismatch: &Mismatch,
-    seen: Vec<SeenValue>,
+    (verb, mismatch, seen): (&str, &Mismatch, Vec<SeenValue>),
 ) -> Failure {
     let expected = conditions::describe(condition);
     let message = format!("{expected}: {verb}; last seen {}", mismatch.seen);

@@ -84,7 +84,7 @@ fn compare(pattern: &Value, seen: Option<&Value>, path: &mut Path, found: &mut V
         (Value::Object(keys), Some(Value::Object(map))) => {
             for (key, inner) in keys {
                 path.within(key.clone(), |path| {
-                    compare(inner, map.get(key), path, found)
+                    compare(inner, map.get(key), path, found);
                 });
             }
             return;
@@ -118,10 +118,6 @@ fn compare(pattern: &Value, seen: Option<&Value>, path: &mut Path, found: &mut V
     }
 }
 
-#[expect(
-    clippy::float_cmp,
-    reason = "equal means equal: a tolerance would be a rule nobody wrote"
-)]
 fn equal_numbers(wanted: &serde_json::Number, seen: &serde_json::Number) -> bool {
     // Integers compare as integers: as floats, two big ones could fall together.
     wanted == seen || (wanted.is_f64() || seen.is_f64()) && wanted.as_f64() == seen.as_f64()

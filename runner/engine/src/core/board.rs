@@ -70,11 +70,11 @@ impl Board {
     /// The steps that have started and not ended.
     pub(crate) fn running(&self) -> Vec<StepId> {
         let steps = self.actors.iter().flat_map(|(actor, marks)| {
-            marks.iter().enumerate().filter_map(|(index, mark)| {
-                (mark.state == State::Running).then(|| StepId {
-                    actor: actor.clone(),
-                    index,
-                })
+            let running = marks.iter().enumerate();
+            let running = running.filter(|(_, mark)| mark.state == State::Running);
+            running.map(|(index, _)| StepId {
+                actor: actor.clone(),
+                index,
             })
         });
         steps.collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use sitedrill_model::scenario::ObjectKind;
 
 use crate::objects::{self, Change, Key};
 
@@ -48,6 +49,15 @@ impl History {
         let versions: Vec<&Version> = self.of(key).collect();
         let first = versions.partition_point(|version| version.at <= time);
         versions.into_iter().skip(first.saturating_sub(1))
+    }
+
+    /// The objects of this kind and name that were ever observed on any site.
+    pub(crate) fn everywhere(&self, kind: ObjectKind, namespace: &str, name: &str) -> Vec<Key> {
+        let keys = self
+            .versions
+            .keys()
+            .filter(|key| key.kind == kind && key.namespace == namespace && key.name == name);
+        keys.cloned().collect()
     }
 
     /// Whether this very version of an object was observed.

@@ -111,8 +111,7 @@ fn allowed_seconds(failover: &Value) -> i64 {
         written.unwrap_or(*default)
     });
     // The CRD allows a day for each step; anything beyond is not meant.
-    let sum = steps.fold(ALLOWANCE_SECONDS, |sum, seconds| {
+    steps.fold(ALLOWANCE_SECONDS, |sum, seconds| {
         sum.saturating_add(seconds.clamp(0, 86_400))
-    });
-    sum
+    })
 }

@@ -1,11 +1,11 @@
 //! `single-primary`: never two live copies of a virtual machine.
 //!
-//! A copy is live while its VirtualMachineInstance exists and its phase is `Scheduled`, `Running` or `Unknown`:
+//! A copy is live while its `VirtualMachineInstance` exists and its phase is `Scheduled`, `Running` or `Unknown`:
 //! from `Scheduled` on it has a node and may write; `Unknown` means that nobody can say that it does not.
 //! An instance that is being deleted is live until it is gone or its phase is `Succeeded` or `Failed`.
 //! `Pending` and `Scheduling` have no node yet and are not live.
 //!
-//! Judged: every change of a VirtualMachineInstance.
+//! Judged: every change of a `VirtualMachineInstance`.
 
 use std::collections::BTreeMap;
 

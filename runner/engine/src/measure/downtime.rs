@@ -12,7 +12,7 @@ use crate::objects::{self, Key, Objects, seconds_between};
 const GROUP_LABEL: &str = "/metadata/labels/siterecovery.trilio.io~1group";
 
 /// The downtime of every machine of a group that stopped running after a time, in order of name.
-/// `group` is the ProtectionGroup on the site it moves to.
+/// `group` is the `ProtectionGroup` on the site it moves to.
 pub(super) fn of_group(
     group: &Key,
     since: Timestamp,
@@ -22,7 +22,8 @@ pub(super) fn of_group(
     let downtimes = members(group, objects)
         .into_iter()
         .filter_map(|(namespace, name)| {
-            let keys = instances(&namespace, &name, objects, history);
+            let kind = ObjectKind::VirtualMachineInstance;
+            let keys = history.everywhere(kind, &namespace, &name);
             let stopped = keys
                 .iter()
                 .filter_map(|key| stopped_at(key, since, history))
@@ -56,20 +57,6 @@ fn members(group: &Key, objects: &Objects) -> Vec<(String, String)> {
     members.sort();
     members.dedup();
     members
-}
-
-/// The instances of a machine on all sites, those that are gone too.
-fn instances(namespace: &str, name: &str, objects: &Objects, history: &History) -> Vec<Key> {
-    let mut sites: Vec<&String> = objects.keys().map(|key| &key.site).collect();
-    sites.dedup();
-    let keys = sites.into_iter().map(|site| Key {
-        site: site.clone(),
-        kind: ObjectKind::VirtualMachineInstance,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    });
-    keys.filter(|key| history.of(key).next().is_some())
-        .collect()
 }
 
 /// When an instance that ran then first stopped running.

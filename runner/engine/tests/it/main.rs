@@ -1,1 +1,5 @@
-//! x
+//! Whole drills in paused time, on scripted sites that know only what the engine asks of a site.
+
+mod drills;
+mod fake;
+mod stage;

@@ -15,11 +15,13 @@ use sitedrill_model::{Failure, FailureKind, SeenValue, Verdict};
 mod act;
 mod board;
 mod history;
+mod recording;
 mod waits;
 
 pub(crate) use act::Act;
 pub(crate) use board::{ALWAYS, Board, Standing, THEN};
 pub(crate) use history::{History, Version};
+pub(crate) use recording::Recording;
 pub(crate) use waits::{WaitId, Waited};
 
 use crate::conditions::{Facts, lock_key};
@@ -101,15 +103,6 @@ pub(crate) enum Input<'i> {
     Failed(Failure),
     /// Time has passed.
     Tick,
-}
-
-/// The values that an `observe` step recorded.
-#[derive(Clone, Debug)]
-pub(crate) struct Recording {
-    key: Key,
-    fields: Vec<String>,
-    /// Without immediate repetitions.
-    pub(crate) values: Vec<SeenValue>,
 }
 
 /// What is known of the sites and of the chapter that runs.
@@ -355,12 +348,7 @@ impl Core {
     }
 
     fn record(&mut self, observe: &Observe, now: Timestamp) {
-        let key = Key::of(&observe.object);
-        let mut recording = Recording {
-            fields: observe.fields.clone(),
-            values: Vec::new(),
-            key,
-        };
+        let mut recording = Recording::new(observe);
         let present = self.objects.get(&recording.key).cloned();
         recording.add(present.as_deref(), now);
         self.act.recordings.insert(observe.name.clone(), recording);
@@ -405,22 +393,6 @@ impl Core {
                 });
             }
             _ => unreachable!("handle sends only the inputs of steps here"),
-        }
-    }
-}
-
-impl Recording {
-    fn add(&mut self, object: Option<&Value>, at: Timestamp) {
-        let value = match object {
-            None => "<absent>".to_owned(),
-            Some(object) => {
-                let values = self.fields.iter();
-                let texts = values.map(|path| objects::text(objects::field(object, path)));
-                texts.collect::<Vec<_>>().join(" ")
-            }
-        };
-        if self.values.last().is_none_or(|last| last.value != value) {
-            self.values.push(SeenValue { at, value });
         }
     }
 }

@@ -2,4 +2,6 @@
 
 mod drills;
 mod fake;
+mod observation;
+mod script;
 mod stage;

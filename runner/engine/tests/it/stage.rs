@@ -89,11 +89,17 @@ impl Lab {
     }
 
     pub(crate) fn returned(&self) -> Vec<String> {
-        self.returned.lock().unwrap().clone()
+        self.returned
+            .lock()
+            .expect("no test panics while it holds this")
+            .clone()
     }
 
     pub(crate) fn snapshots(&self) -> Vec<(String, String)> {
-        self.snapshots.lock().unwrap().clone()
+        self.snapshots
+            .lock()
+            .expect("no test panics while it holds this")
+            .clone()
     }
 
     pub(crate) async fn run(&self, scenarios: Vec<Scenario>) -> Run {
@@ -110,7 +116,12 @@ impl Lab {
         let drill = drill(scenarios);
         let sink = {
             let events = Arc::clone(&events);
-            Arc::new(move |event| events.lock().unwrap().push(event))
+            Arc::new(move |event| {
+                events
+                    .lock()
+                    .expect("no test panics while it holds this")
+                    .push(event);
+            })
         };
         let emitter = Emitter::new(&drill.name, target.now.clone(), sink);
         emitter.emit(
@@ -120,7 +131,8 @@ impl Lab {
             },
         );
         let verdict = run_drill(&drill, &target, emitter.sink(), shutdown).await;
-        let events = std::mem::take(&mut *events.lock().unwrap());
+        let events =
+            std::mem::take(&mut *events.lock().expect("no test panics while it holds this"));
         Run { verdict, events }
     }
 
@@ -138,7 +150,9 @@ impl Lab {
         };
         let (start, epoch) = (
             self.start,
-            "2024-10-31T16:00:00Z".parse::<Timestamp>().unwrap(),
+            "2024-10-31T16:00:00Z"
+                .parse::<Timestamp>()
+                .expect("a constant that is a time"),
         );
         Target {
             sites: vec![
@@ -194,7 +208,10 @@ impl Fixture for Lab {
 
     async fn return_group(&self, group: &str, to: &str) -> Result<String, TargetError> {
         let moved = format!("{group} to {to}");
-        self.returned.lock().unwrap().push(moved.clone());
+        self.returned
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(moved.clone());
         if group == "pg-lost" {
             return Err(TargetError {
                 attempt: format!("return {moved}"),
@@ -207,7 +224,10 @@ impl Fixture for Lab {
 
 impl Snapshots for Lab {
     fn compare(&self, name: &str, text: &str) -> SnapshotVerdict {
-        let mut taken = self.snapshots.lock().unwrap();
+        let mut taken = self
+            .snapshots
+            .lock()
+            .expect("no test panics while it holds this");
         taken.push((name.to_owned(), text.to_owned()));
         if name.ends_with("changed") {
             return SnapshotVerdict::Differs {

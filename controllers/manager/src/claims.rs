@@ -1,0 +1,199 @@
+//! Which groups claim which virtual machines, as the watch of groups shows them.
+//!
+//! It answers two questions without looking at every group: which groups to look at when a
+//! machine changes, and which other groups could claim a group's members.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use siterecovery_api::ProtectionGroup;
+
+use crate::key::Key;
+
+/// An index over all groups of a site.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    groups: BTreeMap<Key, ProtectionGroup>,
+    named: BTreeMap<Key, BTreeSet<Key>>,
+    /// By namespace, label and value: the first label that a selector wants to be equal.
+    labelled: BTreeMap<(String, String, String), BTreeSet<Key>>,
+    /// By namespace: groups whose selector has only expressions.
+    expressed: BTreeMap<String, BTreeSet<Key>>,
+    /// Members as the last pass over each group found them.
+    found: BTreeMap<Key, BTreeSet<Key>>,
+    found_by: BTreeMap<Key, BTreeSet<Key>>,
+}
+
+/// Labels of an object.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+impl Claims {
+    /// A group exists, new or changed.
+    pub(crate) fn put(&mut self, group: ProtectionGroup) {
+        let key = Key::of(&group);
+        self.unlist(&key);
+        for machine in named_members(&group) {
+            self.named.entry(machine).or_default().insert(key.clone());
+        }
+        if let Some(slot) = labelled_slot(&group) {
+            self.labelled.entry(slot).or_default().insert(key.clone());
+        } else if group.spec.selector.is_some() {
+            self.expressed
+                .entry(key.namespace.clone())
+                .or_default()
+                .insert(key.clone());
+        }
+        self.groups.insert(key, group);
+    }
+
+    /// A group is gone.
+    pub(crate) fn remove(&mut self, group: &Key) {
+        self.unlist(group);
+        self.groups.remove(group);
+        self.found_members(group, &[]);
+    }
+
+    /// A pass over a group found these members.
+    pub(crate) fn found_members(&mut self, group: &Key, members: &[Key]) {
+        for machine in self.found.remove(group).unwrap_or_default() {
+            take(&mut self.found_by, &machine, group);
+        }
+        for machine in members {
+            self.found_by
+                .entry(machine.clone())
+                .or_default()
+                .insert(group.clone());
+        }
+        if !members.is_empty() {
+            self.found
+                .insert(group.clone(), members.iter().cloned().collect());
+        }
+    }
+
+    /// The groups that claim, may claim, or were last seen to claim a machine, sorted.
+    pub(crate) fn claimants(&self, machine: &Key, labels: Option<&Labels>) -> BTreeSet<Key> {
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        keys.extend(self.named.get(machine).into_iter().flatten().cloned());
+        keys.extend(self.found_by.get(machine).into_iter().flatten().cloned());
+        keys.extend(
+            self.expressed
+                .get(&machine.namespace)
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        for (label, value) in labels.into_iter().flatten() {
+            let slot = (machine.namespace.clone(), label.clone(), value.clone());
+            keys.extend(self.labelled.get(&slot).into_iter().flatten().cloned());
+        }
+        keys
+    }
+
+    /// The group of that key, as last seen.
+    pub(crate) fn group(&self, key: &Key) -> Option<&ProtectionGroup> {
+        self.groups.get(key)
+    }
+
+    fn unlist(&mut self, key: &Key) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let (machines, slot) = (named_members(group), labelled_slot(group));
+        for machine in machines {
+            take(&mut self.named, &machine, key);
+        }
+        if let Some(slot) = slot {
+            take(&mut self.labelled, &slot, key);
+        }
+        take(&mut self.expressed, &key.namespace, key);
+    }
+}
+
+/// The members a group names.
+pub(crate) fn named_members(group: &ProtectionGroup) -> Vec<Key> {
+    let home = Key::of(group).namespace;
+    let members = group.spec.virtual_machines.iter();
+    members
+        .map(|member| Key::new(member.namespace.as_ref().unwrap_or(&home), &member.name))
+        .collect()
+}
+
+fn labelled_slot(group: &ProtectionGroup) -> Option<(String, String, String)> {
+    let labels = group.spec.selector.as_ref()?.match_labels.as_ref()?;
+    let (label, value) = labels.first_key_value()?;
+    Some((Key::of(group).namespace, label.clone(), value.clone()))
+}
+
+fn take<K: Ord + Clone>(index: &mut BTreeMap<K, BTreeSet<Key>>, slot: &K, key: &Key) {
+    if let Some(keys) = index.get_mut(slot) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+    use siterecovery_api::{DesiredState, GroupMember, ProtectionGroupSpec};
+
+    use super::*;
+
+    fn group(name: &str, machines: &[&str], label: Option<&str>) -> ProtectionGroup {
+        let members = machines.iter().map(|name| GroupMember {
+            name: (*name).to_owned(),
+            namespace: None,
+        });
+        let selector = label.map(|value| LabelSelector {
+            match_labels: Some(Labels::from([("app".to_owned(), value.to_owned())])),
+            ..LabelSelector::default()
+        });
+        let spec = ProtectionGroupSpec {
+            desired_state: DesiredState::Running,
+            virtual_machines: members.collect(),
+            selector,
+        };
+        let mut group = ProtectionGroup::new(name, spec);
+        group.metadata.namespace = Some("site-recovery".to_owned());
+        group
+    }
+
+    fn names(claims: &Claims, machine: &str, label: Option<&str>) -> Vec<String> {
+        let labels = label.map(|value| Labels::from([("app".to_owned(), value.to_owned())]));
+        let keys = claims.claimants(&Key::new("site-recovery", machine), labels.as_ref());
+        keys.into_iter().map(|key| key.name).collect()
+    }
+
+    #[test]
+    fn a_machine_leads_to_the_groups_that_name_it_and_to_those_that_select_it() {
+        let mut claims = Claims::default();
+        claims.put(group("orders", &["orders-1"], None));
+        claims.put(group("shop", &[], Some("shop")));
+        assert_eq!(names(&claims, "orders-1", Some("shop")), ["orders", "shop"]);
+        assert_eq!(names(&claims, "other", Some("blog")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_edited_group_leaves_nothing_behind_in_the_index() {
+        let mut claims = Claims::default();
+        claims.put(group("orders", &["orders-1"], Some("orders")));
+        claims.put(group("orders", &["orders-2"], None));
+        assert_eq!(
+            names(&claims, "orders-1", Some("orders")),
+            Vec::<String>::new()
+        );
+        claims.remove(&Key::new("site-recovery", "orders"));
+        assert!(claims.named.is_empty() && claims.labelled.is_empty() && claims.groups.is_empty());
+    }
+
+    #[test]
+    fn a_machine_whose_label_was_taken_off_still_leads_to_its_last_group() {
+        let mut claims = Claims::default();
+        let key = Key::new("site-recovery", "shop");
+        claims.put(group("shop", &[], Some("shop")));
+        claims.found_members(&key, &[Key::new("site-recovery", "shop-1")]);
+        assert_eq!(names(&claims, "shop-1", None), ["shop"]);
+        claims.found_members(&key, &[]);
+        assert_eq!(names(&claims, "shop-1", None), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,210 @@
+//! The Failover Controller: carries out the Failovers that live on its home site.
+//!
+//! ```text
+//! watches on all sites -> keys of Failovers -> a pass: fetch, understand, decide, perform
+//! ```
+//!
+//! What a pass decides on is read live, from every site that answers; a site that does not is an
+//! observation and never an error. The watches only say which Failover to look at.
+
+mod fetch;
+mod need;
+mod triggers;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::core::DeserializeGuard;
+use siterecovery_api::names::FAILOVER_MANAGER;
+use siterecovery_api::{
+    DeploymentModel, Failover, FailoverPhase, FailoverStatus, SiteDirectory, SiteName,
+};
+use siterecovery_decide::Policy;
+use siterecovery_decide::conditions::{SOURCE_FENCED, Truth, holds};
+use siterecovery_decide::failover::{decide, understand};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use crate::client::bounded;
+use crate::config::{FailoverControllerConfig, Now, Storage};
+use crate::driver::{DriverSettings, Next, drive};
+use crate::error::{Error, PassError};
+use crate::interest::Interest;
+use crate::key::Key;
+use crate::malformed::Kind;
+use crate::own_writes::OwnWrites;
+use crate::perform::Performer;
+use crate::reader::{REQUEST_LIMIT, Reader, Silence};
+use crate::storage::{DrbdOperatorView, StorageView};
+
+/// Runs the controller until `shutdown` completes.
+///
+/// # Errors
+///
+/// The home site is not among the sites, or a test's gate halts it; everything else is retried.
+pub async fn run_failover_controller(
+    config: FailoverControllerConfig,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let seed = config.seed;
+    let linstor = match &config.storage {
+        Storage::Linstor(client) => Some(client.clone()),
+        Storage::DrbdOperator => None,
+    };
+    let context = Arc::new(Context::new(config)?);
+    let (sender, keys) = mpsc::unbounded_channel();
+    let _watches = triggers::watch(&context, linstor, seed, &sender);
+    tracing::info!(home = %context.home, "the Failover Controller runs");
+    let passes = Arc::clone(&context);
+    drive(
+        DriverSettings::with_seed(seed),
+        keys,
+        shutdown,
+        move |key| {
+            let span =
+                tracing::info_span!("pass", kind = "Failover", site = %passes.home, object = %key);
+            pass(Arc::clone(&passes), key).instrument(span)
+        },
+    )
+    .await
+}
+
+/// What every pass shares.
+struct Context {
+    home: SiteName,
+    directory: SiteDirectory,
+    readers: BTreeMap<SiteName, Reader>,
+    storage: Box<dyn StorageView>,
+    policy: Policy,
+    now: Now,
+    performer: Performer,
+    silence: Silence,
+    interest: Mutex<Interest>,
+    own_writes: OwnWrites,
+}
+
+impl Context {
+    fn new(config: FailoverControllerConfig) -> Result<Self, Error> {
+        let FailoverControllerConfig {
+            home,
+            sites,
+            storage,
+            policy,
+            now,
+            seed: _,
+            gate,
+        } = config;
+        if !sites.iter().any(|site| site.info.name == home) {
+            let known = sites.into_iter().map(|site| site.info.name).collect();
+            return Err(Error::UnknownHome { home, known });
+        }
+        let model = match storage {
+            Storage::Linstor(_) => DeploymentModel::Linstor,
+            Storage::DrbdOperator => DeploymentModel::DrbdOperator,
+        };
+        let directory = SiteDirectory {
+            model,
+            sites: sites.iter().map(|site| site.info.clone()).collect(),
+        };
+        let clients: BTreeMap<_, _> = sites
+            .into_iter()
+            .map(|site| (site.info.name, bounded(site.client, REQUEST_LIMIT)))
+            .collect();
+        let storage: Box<dyn StorageView> = match storage {
+            Storage::Linstor(client) => Box::new(client),
+            Storage::DrbdOperator => {
+                let workload = directory.workload_sites().into_iter();
+                let sites = workload
+                    .filter_map(|site| Some((site.name.clone(), clients.get(&site.name)?.clone())));
+                Box::new(DrbdOperatorView {
+                    sites: sites.collect(),
+                })
+            }
+        };
+        Ok(Self {
+            readers: clients
+                .iter()
+                .map(|(name, client)| (name.clone(), Reader::new(client.clone())))
+                .collect(),
+            performer: Performer {
+                sites: clients,
+                manager: FAILOVER_MANAGER,
+                now: Arc::clone(&now),
+                gate,
+            },
+            silence: Silence::default(),
+            interest: Mutex::default(),
+            own_writes: OwnWrites::default(),
+            home,
+            directory,
+            storage,
+            policy,
+            now,
+        })
+    }
+
+    fn interest(&self) -> MutexGuard<'_, Interest> {
+        // The index only makes passes start sooner; the next pass over each Failover renews it.
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A Failover has ended, or is gone.
+    fn forget(&self, failover: &Key) {
+        self.interest().forget(failover);
+        self.own_writes.forget(failover);
+    }
+}
+
+/// Whether a Failover can still do something: it has not ended, or owes a lost source its stop.
+fn is_active(status: Option<&FailoverStatus>) -> bool {
+    let Some(status) = status else { return true };
+    !is_terminal(Some(status)) || holds(&status.conditions, SOURCE_FENCED, Truth::False).is_some()
+}
+
+fn is_terminal(status: Option<&FailoverStatus>) -> bool {
+    status
+        .and_then(|status| status.phase)
+        .is_some_and(FailoverPhase::is_terminal)
+}
+
+async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
+    let home = context
+        .readers
+        .get(&context.home)
+        .expect("Context::new checked that the home site is known");
+    let failover = match home.get::<Failover>(&key).await? {
+        None => {
+            context.forget(&key);
+            return Ok(Next::Never);
+        }
+        Some(DeserializeGuard(Err(invalid))) => {
+            context
+                .performer
+                .complain(Kind::Failover, &context.home, &key, &invalid.error)
+                .await?;
+            return Ok(Next::OnChange);
+        }
+        Some(DeserializeGuard(Ok(failover))) => failover,
+    };
+    if !is_active(failover.status.as_ref()) && !fetch::holds_lock(&context, &failover).await {
+        context.forget(&key);
+        return Ok(Next::Never);
+    }
+    let fetched = fetch::fetch(&context, &failover).await;
+    let observed = understand(&fetched);
+    let decision = decide(&observed, &context.policy, (context.now)());
+    let subjects = triggers::subjects(&key, &observed, decision.waiting.as_ref());
+    let ends = !is_active(Some(&decision.status));
+    context.interest().set(&key, subjects);
+    let performed = context
+        .performer
+        .decision(&context.home, failover, decision)
+        .await?;
+    context.own_writes.note(&key, performed.written);
+    if ends {
+        context.forget(&key);
+        return Ok(Next::Never);
+    }
+    Ok(performed.next)
+}

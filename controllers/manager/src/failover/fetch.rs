@@ -1,0 +1,354 @@
+//! Reads everything one pass over a Failover decides on.
+//!
+//! First the lock and the group's copies, then, knowing those, what the steps ahead look at. All
+//! sites are read at the same time. The first read that fails ends the reading of that site: half
+//! a site is no base for a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::ListParams;
+use kube::{Resource, ResourceExt};
+use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance, Volume};
+use siterecovery_api::names::{ANNOTATION_FAILOVER_UID, lock_name};
+use siterecovery_api::{Failover, ProtectionGroup, SiteInfo, SiteName};
+use siterecovery_decide::facts::VolumeFacts;
+use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, volumes_of};
+
+use super::Context;
+use super::need::{Need, Seen};
+use crate::claims::named_members;
+use crate::key::Key;
+use crate::protection_group::selected;
+use crate::reader::{ReadError, Reader};
+use crate::telemetry::chain;
+
+type Sites = BTreeMap<SiteName, Fetch<SiteObjects>>;
+
+/// A site, the way to it, and what was read of it so far.
+type Half<'a> = (&'a SiteInfo, &'a Reader, Result<SiteObjects, ReadError>);
+
+/// Reads all sites and the storage layer.
+pub(super) async fn fetch(context: &Context, failover: &Failover) -> Fetched {
+    let request = Request::new(context, failover);
+    let halves = request.first_halves(context).await;
+    let need = Need::of(failover, request.seen(&halves));
+    let sites = request.second_halves(context, need, halves).await;
+    let storage = request.storage(context, need, &sites).await;
+    Fetched {
+        failover: failover.clone(),
+        home: context.home.clone(),
+        directory: context.directory.clone(),
+        sites,
+        storage,
+    }
+}
+
+/// Whether a lock site still shows a Lease that this Failover took. A site that does not answer
+/// shows none.
+pub(super) async fn holds_lock(context: &Context, failover: &Failover) -> bool {
+    let request = Request::new(context, failover);
+    let halves = request.first_halves(context).await;
+    request.seen(&halves).holds_lock
+}
+
+/// What a pass is about.
+struct Request {
+    uid: Option<String>,
+    namespace: String,
+    group: String,
+    /// The lock of the group, and the one that was taken if that has another name.
+    locks: BTreeSet<String>,
+    target: Option<SiteName>,
+    manages: BTreeSet<SiteName>,
+}
+
+impl Request {
+    fn new(context: &Context, failover: &Failover) -> Self {
+        let taken = failover
+            .status
+            .iter()
+            .filter_map(|status| status.lock.as_ref());
+        let mut locks: BTreeSet<String> = taken.map(|lock| lock.lease.clone()).collect();
+        locks.insert(lock_name(&failover.spec.protection_group));
+        let directory = &context.directory;
+        Self {
+            uid: failover.uid(),
+            namespace: failover.namespace().unwrap_or_default(),
+            group: failover.spec.protection_group.clone(),
+            locks,
+            target: directory
+                .resolve(&failover.spec.target_cluster)
+                .map(|site| site.name.clone()),
+            manages: directory
+                .management_sites()
+                .iter()
+                .map(|site| site.name.clone())
+                .collect(),
+        }
+    }
+
+    fn is_target(&self, site: &SiteInfo) -> bool {
+        self.target.as_deref() == Some(site.name.as_str())
+    }
+
+    async fn first_halves<'a>(&self, context: &'a Context) -> Vec<Half<'a>> {
+        let halves = context.directory.sites.iter().map(|site| async move {
+            let reader = context.readers.get(&site.name)?;
+            Some((site, reader, self.first_half(site, reader).await))
+        });
+        join_all(halves).await.into_iter().flatten().collect()
+    }
+
+    /// The locks and the group's copy.
+    async fn first_half(&self, site: &SiteInfo, reader: &Reader) -> Result<SiteObjects, ReadError> {
+        let mut objects = SiteObjects::default();
+        if self.manages.contains(&site.name) {
+            let locks: Vec<Key> = self
+                .locks
+                .iter()
+                .map(|name| Key::new(&self.namespace, name))
+                .collect();
+            objects.leases = reader.get_each::<Lease>(&locks).await?;
+        }
+        if site.runs_workloads() {
+            objects.groups = reader
+                .get_each(&[Key::new(&self.namespace, &self.group)])
+                .await?;
+        }
+        Ok(objects)
+    }
+
+    fn seen(&self, halves: &[Half<'_>]) -> Seen {
+        let mut seen = Seen {
+            holds_lock: false,
+            target_asked: None,
+            target_answers: false,
+            source_answers: false,
+        };
+        for (site, _, read) in halves {
+            let Ok(objects) = read else { continue };
+            seen.holds_lock |= objects.leases.iter().any(|lease| self.took(lease));
+            if self.is_target(site) {
+                seen.target_answers = true;
+                seen.target_asked = objects.groups.first().map(|group| group.spec.desired_state);
+            } else if site.runs_workloads() {
+                seen.source_answers = true;
+            }
+        }
+        seen
+    }
+
+    fn took(&self, lease: &Lease) -> bool {
+        self.uid.is_some() && lease.annotations().get(ANNOTATION_FAILOVER_UID) == self.uid.as_ref()
+    }
+
+    async fn second_halves(&self, context: &Context, need: Need, halves: Vec<Half<'_>>) -> Sites {
+        // A site without a copy of the group is searched for the members that another copy names.
+        let definition = halves
+            .iter()
+            .find_map(|(_, _, read)| read.as_ref().ok()?.groups.first())
+            .cloned();
+        let whole = halves.into_iter().map(|(site, reader, read)| {
+            let definition = definition.as_ref();
+            async move {
+                let read = match read {
+                    Ok(objects) => {
+                        self.second_half(site, reader, need, (objects, definition))
+                            .await
+                    }
+                    Err(error) => Err(error),
+                };
+                (site.name.clone(), answered(context, &site.name, read))
+            }
+        });
+        join_all(whole).await.into_iter().collect()
+    }
+
+    /// What the steps ahead look at.
+    async fn second_half(
+        &self,
+        site: &SiteInfo,
+        reader: &Reader,
+        need: Need,
+        (mut objects, definition): (SiteObjects, Option<&ProtectionGroup>),
+    ) -> Result<SiteObjects, ReadError> {
+        let everything = ListParams::default();
+        if need.failovers && self.manages.contains(&site.name) {
+            objects.failovers = reader.list(&self.namespace, &everything).await?;
+        }
+        if !site.runs_workloads() {
+            return Ok(objects);
+        }
+        if need.nodes && self.is_target(site) {
+            objects.nodes = reader.list_all(&everything).await?;
+        }
+        if let Some(group) = objects.groups.first().or(definition).cloned() {
+            let keys = members(reader, &group, &mut objects).await?;
+            objects.instances = reader.get_each(&keys).await?;
+        }
+        if need.storage {
+            objects.claims = reader
+                .get_each::<PersistentVolumeClaim>(&claims(&objects))
+                .await?;
+        }
+        if need.neighbours && self.is_target(site) {
+            objects.groups = reader.list(&self.namespace, &everything).await?;
+            self.neighbours(reader, &mut objects).await?;
+        }
+        Ok(objects)
+    }
+
+    /// Adds what shows whether the other groups have live machines: the instances of every
+    /// namespace they name, and their machines where they go by label.
+    async fn neighbours(
+        &self,
+        reader: &Reader,
+        objects: &mut SiteObjects,
+    ) -> Result<(), ReadError> {
+        let others = || {
+            objects
+                .groups
+                .iter()
+                .filter(|group| group.name_any() != self.group)
+        };
+        let named = others().flat_map(named_members).map(|key| key.namespace);
+        let namespaces: BTreeSet<_> = others()
+            .filter_map(ResourceExt::namespace)
+            .chain(named)
+            .collect();
+        let selecting: BTreeSet<_> = others()
+            .filter(|group| group.spec.selector.is_some())
+            .filter_map(ResourceExt::namespace)
+            .collect();
+        let everything = ListParams::default();
+        for namespace in namespaces {
+            objects.instances.extend(
+                reader
+                    .list::<VirtualMachineInstance>(&namespace, &everything)
+                    .await?,
+            );
+        }
+        for namespace in selecting {
+            objects.machines.extend(
+                reader
+                    .list::<VirtualMachine>(&namespace, &everything)
+                    .await?,
+            );
+        }
+        unique(&mut objects.machines);
+        unique(&mut objects.instances);
+        Ok(())
+    }
+
+    /// The volumes of the group, as far as the members' disks lead to any.
+    async fn storage(
+        &self,
+        context: &Context,
+        need: Need,
+        sites: &Sites,
+    ) -> Fetch<Vec<VolumeFacts>> {
+        if !need.storage {
+            let error = "not read, because the target has been started".to_owned();
+            return Fetch::Failed {
+                since: Timestamp::UNIX_EPOCH,
+                error,
+            };
+        }
+        let names: Vec<String> = volumes_of(sites, &self.namespace, &self.group)
+            .names
+            .into_iter()
+            .collect();
+        match context.storage.volumes(&names).await {
+            Ok(volumes) => {
+                context.silence.ended(STORAGE);
+                Fetch::Read(volumes)
+            }
+            Err(error) => {
+                let since = context.silence.goes_on(STORAGE, (context.now)());
+                Fetch::Failed {
+                    since,
+                    error: chain(&error),
+                }
+            }
+        }
+    }
+}
+
+/// The storage layer, where silences are remembered. No site can have this name.
+const STORAGE: &str = "(storage)";
+
+fn answered(
+    context: &Context,
+    site: &str,
+    read: Result<SiteObjects, ReadError>,
+) -> Fetch<SiteObjects> {
+    match read {
+        Ok(objects) => {
+            context.silence.ended(site);
+            Fetch::Read(objects)
+        }
+        Err(error) => {
+            let since = context.silence.goes_on(site, (context.now)());
+            Fetch::Failed {
+                since,
+                error: chain(&error),
+            }
+        }
+    }
+}
+
+/// Adds the machines a group names or selects, and returns the keys of all members.
+async fn members(
+    reader: &Reader,
+    group: &ProtectionGroup,
+    objects: &mut SiteObjects,
+) -> Result<Vec<Key>, ReadError> {
+    let mut keys = named_members(group);
+    objects
+        .machines
+        .extend(reader.get_each::<VirtualMachine>(&keys).await?);
+    objects.machines.extend(selected(reader, group).await?);
+    unique(&mut objects.machines);
+    keys.extend(objects.machines.iter().map(Key::of));
+    keys.sort();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// The claims behind the disks of the machines and instances read so far.
+fn claims(objects: &SiteObjects) -> Vec<Key> {
+    let of = |namespace: Option<String>, volumes: &[Volume]| -> Vec<Key> {
+        let namespace = namespace.unwrap_or_default();
+        volumes
+            .iter()
+            .filter_map(Volume::claim)
+            .map(|claim| Key::new(&namespace, claim))
+            .collect()
+    };
+    let mut keys = BTreeSet::new();
+    for machine in &objects.machines {
+        let spec = machine
+            .spec
+            .template
+            .as_ref()
+            .and_then(|template| template.spec.as_ref());
+        keys.extend(
+            spec.map(|spec| of(machine.namespace(), &spec.volumes))
+                .into_iter()
+                .flatten(),
+        );
+    }
+    for instance in &objects.instances {
+        keys.extend(of(instance.namespace(), &instance.spec.volumes));
+    }
+    keys.into_iter().collect()
+}
+
+fn unique<K: Resource>(objects: &mut Vec<K>) {
+    objects.sort_by_key(Key::of);
+    objects.dedup_by_key(|object| Key::of(object));
+}

@@ -1,0 +1,257 @@
+//! The Protection Group Controller: drives the virtual machines of each group on its own site.
+//!
+//! ```text
+//! watches of groups, VMs and VMIs -> keys of groups -> a pass: fetch, understand, decide, perform
+//! ```
+//!
+//! What a pass decides on is read live. The watches only say which group to look at; beside that
+//! they keep the index of claims, from which a pass learns of rival groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::api::ListParams;
+use kube::core::{DeserializeGuard, DynamicObject, Selector};
+use kube::discovery::ApiResource;
+use kube::{Api, Client, ResourceExt};
+use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
+use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
+use siterecovery_api::{ProtectionGroup, SiteName};
+use siterecovery_decide::Policy;
+use siterecovery_decide::protection_group::{Fetched, MachineLists, decide, understand};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tracing::Instrument;
+
+use crate::claims::{Claims, named_members};
+use crate::client::bounded;
+use crate::config::{Now, ProtectionGroupControllerConfig};
+use crate::driver::{DriverSettings, Next, drive};
+use crate::error::{Error, PassError};
+use crate::key::Key;
+use crate::malformed::Kind;
+use crate::own_writes::OwnWrites;
+use crate::perform::Performer;
+use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
+use crate::telemetry::chain;
+use crate::watch::{Seen, Watches};
+
+/// Runs the controller until `shutdown` completes.
+///
+/// # Errors
+///
+/// Only when a test's gate halts it; everything else is retried.
+pub async fn run_protection_group_controller(
+    config: ProtectionGroupControllerConfig,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let client = bounded(config.site.client, REQUEST_LIMIT);
+    let site = config.site.info.name;
+    let context = Arc::new(Context {
+        reader: Reader::new(client.clone()),
+        performer: Performer {
+            sites: BTreeMap::from([(site.clone(), client.clone())]),
+            manager: PROTECTION_GROUP_MANAGER,
+            now: config.now.clone(),
+            gate: config.gate,
+        },
+        site,
+        policy: config.policy,
+        now: config.now,
+        claims: Mutex::default(),
+        own_writes: OwnWrites::default(),
+    });
+    let (sender, keys) = mpsc::unbounded_channel();
+    let _watches = watch(
+        &context,
+        &client,
+        config.namespace.as_deref(),
+        config.seed,
+        &sender,
+    );
+    tracing::info!(site = %context.site, "the Protection Group Controller runs");
+    let passes = Arc::clone(&context);
+    drive(DriverSettings::with_seed(config.seed), keys, shutdown, move |key| {
+        let span = tracing::info_span!("pass", kind = "ProtectionGroup", site = %passes.site, object = %key);
+        pass(Arc::clone(&passes), key).instrument(span)
+    })
+    .await
+}
+
+struct Context {
+    site: SiteName,
+    policy: Policy,
+    now: Now,
+    reader: Reader,
+    performer: Performer,
+    claims: Mutex<Claims>,
+    own_writes: OwnWrites,
+}
+
+impl Context {
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        // The index is derived from what the watches show and heals with the next change.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the watches. A machine can be in any namespace, whatever namespace its group is in.
+fn watch(
+    context: &Arc<Context>,
+    client: &Client,
+    namespace: Option<&str>,
+    seed: u64,
+    sender: &UnboundedSender<Key>,
+) -> Watches {
+    let mut watches = Watches::new(seed);
+    let groups: Api<DeserializeGuard<ProtectionGroup>> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let (owner, keys) = (Arc::clone(context), sender.clone());
+    watches.add(
+        format!("ProtectionGroups on {}", context.site),
+        groups,
+        move |seen| {
+            let key = Key::of(seen.object());
+            let own = owner.own_writes.contains(seen.object());
+            match seen {
+                Seen::Present(DeserializeGuard(Ok(group))) => owner.claims().put(group),
+                Seen::Present(DeserializeGuard(Err(_))) | Seen::Gone(_) => {
+                    owner.claims().remove(&key);
+                }
+            }
+            if !own {
+                send(&keys, key);
+            }
+        },
+    );
+    for resource in [
+        ApiResource::erase::<VirtualMachine>(&()),
+        ApiResource::erase::<VirtualMachineInstance>(&()),
+    ] {
+        let machines: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let (owner, keys) = (Arc::clone(context), sender.clone());
+        let name = format!("{}s on {}", resource.kind, context.site);
+        watches.add(name, machines, move |seen| {
+            let machine = seen.object();
+            for key in owner
+                .claims()
+                .claimants(&Key::of(machine), machine.metadata.labels.as_ref())
+            {
+                send(&keys, key);
+            }
+        });
+    }
+    watches
+}
+
+fn send(keys: &UnboundedSender<Key>, key: Key) {
+    // The receiver is gone only while the controller ends.
+    drop(keys.send(key));
+}
+
+async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
+    let found = context.reader.get::<ProtectionGroup>(&key).await?;
+    let group = match found {
+        None => {
+            context.claims().remove(&key);
+            context.own_writes.forget(&key);
+            return Ok(Next::Never);
+        }
+        Some(DeserializeGuard(Err(invalid))) => {
+            context
+                .performer
+                .complain(Kind::ProtectionGroup, &context.site, &key, &invalid.error)
+                .await?;
+            return Ok(Next::OnChange);
+        }
+        Some(DeserializeGuard(Ok(group))) => group,
+    };
+    let machines = fetch_machines(&context.reader, &group).await;
+    let groups = match &machines {
+        Ok(lists) => rivals(&mut context.claims(), &group, lists),
+        Err(_) => Vec::new(),
+    };
+    let fetched = Fetched {
+        site: context.site.clone(),
+        group: group.clone(),
+        machines: machines.map_err(|error| chain(&error)),
+        groups,
+    };
+    let observed = understand(&fetched);
+    let decision = decide(&observed, &context.policy, (context.now)());
+    let performed = context
+        .performer
+        .decision(&context.site, group, decision)
+        .await?;
+    context.own_writes.note(&key, performed.written);
+    Ok(performed.next)
+}
+
+/// The machines that the group names or selects, and the instances of the same names.
+async fn fetch_machines(
+    reader: &Reader,
+    group: &ProtectionGroup,
+) -> Result<MachineLists, ReadError> {
+    let named = named_members(group);
+    let mut machines = reader.get_each::<VirtualMachine>(&named).await?;
+    machines.extend(selected(reader, group).await?);
+    machines.sort_by_key(Key::of);
+    machines.dedup_by_key(|machine| Key::of(machine));
+    let mut keys: Vec<Key> = machines.iter().map(Key::of).chain(named).collect();
+    keys.sort();
+    keys.dedup();
+    let instances = reader.get_each::<VirtualMachineInstance>(&keys).await?;
+    Ok(MachineLists {
+        machines,
+        instances,
+    })
+}
+
+/// The machines that a group's selector selects. A selector without terms selects nothing.
+pub(crate) async fn selected(
+    reader: &Reader,
+    group: &ProtectionGroup,
+) -> Result<Vec<VirtualMachine>, ReadError> {
+    let Some(selector) = &group.spec.selector else {
+        return Ok(Vec::new());
+    };
+    let terms = selector.match_labels.iter().flatten().count()
+        + selector.match_expressions.iter().flatten().count();
+    // A term with an operator unknown to kube selects nothing, as the decision has it.
+    let Ok(selector) = Selector::try_from(selector.clone()) else {
+        return Ok(Vec::new());
+    };
+    if terms == 0 {
+        return Ok(Vec::new());
+    }
+    let namespace = group.namespace().unwrap_or_default();
+    reader
+        .list::<VirtualMachine>(&namespace, &ListParams::default().labels_from(&selector))
+        .await
+}
+
+/// The other groups that claim, or may claim, a member. Notes the members for the watches.
+fn rivals(
+    claims: &mut Claims,
+    group: &ProtectionGroup,
+    lists: &MachineLists,
+) -> Vec<ProtectionGroup> {
+    let own = Key::of(group);
+    let mut members = named_members(group);
+    let mut others = BTreeSet::new();
+    for member in &members {
+        others.extend(claims.claimants(member, None));
+    }
+    for machine in &lists.machines {
+        others.extend(claims.claimants(&Key::of(machine), machine.metadata.labels.as_ref()));
+        members.push(Key::of(machine));
+    }
+    claims.found_members(&own, &members);
+    others.remove(&own);
+    others
+        .iter()
+        .filter_map(|key| claims.group(key).cloned())
+        .collect()
+}

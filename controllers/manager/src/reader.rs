@@ -1,0 +1,183 @@
+//! Live reads from one site, and the memory of when it fell silent.
+//!
+//! Nothing here comes from a cache: what decides about safety is asked for at that moment.
+//! Whatever is absent is `None`, whatever cannot be understood is left to the caller, and any
+//! other answer is a [`ReadError`], which for a site far away means "not reachable".
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use siterecovery_api::SiteName;
+
+use crate::error::absent_is_none;
+use crate::key::Key;
+
+/// The answer to any request must have begun within this time.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// The answer to a single read must be complete within this time.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// So many reads of one pass run at the same time on one site.
+const PARALLEL_READS: usize = 16;
+
+/// A read that gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("failed to read {what}")]
+    Refused {
+        what: String,
+        #[source]
+        source: kube::Error,
+    },
+    #[error("failed to read {what} in time")]
+    Silent { what: String },
+}
+
+/// Reads from one site.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    client: Client,
+}
+
+impl Reader {
+    /// A reader over a client that gives up on silence by itself.
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// One object, or `None` where there is none. An object that cannot be understood is an answer
+    /// too: the guard holds what is wrong with it.
+    pub(crate) async fn get<K>(&self, key: &Key) -> Result<Option<DeserializeGuard<K>>, ReadError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+    {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client.clone(), &key.namespace);
+        let what = || format!("{} {key}", K::kind(&()));
+        in_time(what, async { absent_is_none(api.get(&key.name).await) }).await
+    }
+
+    /// The objects at these places that exist and can be understood, in the order asked for.
+    pub(crate) async fn get_each<K>(&self, places: &[Key]) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+    {
+        let found: Vec<Option<DeserializeGuard<K>>> = stream::iter(places.to_vec())
+            .map(|key| async move { self.get::<K>(&key).await })
+            .buffered(PARALLEL_READS)
+            .try_collect()
+            .await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|guarded| guarded.0.ok())
+            .collect())
+    }
+
+    /// The objects of a namespace that match and can be understood, sorted by name.
+    pub(crate) async fn list<K>(
+        &self,
+        namespace: &str,
+        matching: &ListParams,
+    ) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+    {
+        self.list_in(Api::namespaced(self.client.clone(), namespace), matching)
+            .await
+    }
+
+    /// The same over the whole site, for objects in all namespaces or in none.
+    pub(crate) async fn list_all<K>(&self, matching: &ListParams) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        self.list_in(Api::all(self.client.clone()), matching).await
+    }
+
+    async fn list_in<K>(
+        &self,
+        api: Api<DeserializeGuard<K>>,
+        matching: &ListParams,
+    ) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let what = || K::plural(&()).into_owned();
+        let found = in_time(what, api.list(matching)).await?;
+        let mut objects: Vec<K> = found
+            .items
+            .into_iter()
+            .filter_map(|guarded| guarded.0.ok())
+            .collect();
+        objects.sort_by(|a, b| order(a).cmp(&order(b)));
+        Ok(objects)
+    }
+}
+
+fn order<K: Resource>(object: &K) -> (Option<&str>, Option<&str>) {
+    (
+        object.meta().namespace.as_deref(),
+        object.meta().name.as_deref(),
+    )
+}
+
+async fn in_time<T>(
+    what: impl Fn() -> String,
+    read: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ReadError> {
+    match tokio::time::timeout(READ_LIMIT, read).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(source)) => Err(ReadError::Refused {
+            what: what(),
+            source,
+        }),
+        Err(_elapsed) => Err(ReadError::Silent { what: what() }),
+    }
+}
+
+/// Since when each silent site has been silent, as this process saw it.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    since: Mutex<BTreeMap<SiteName, Timestamp>>,
+}
+
+impl Silence {
+    /// The site gave an answer.
+    pub(crate) fn ended(&self, site: &str) {
+        if self.lock().remove(site).is_some() {
+            tracing::info!(site, "a site answers again");
+        }
+    }
+
+    /// The site gave none; since when that has been so.
+    pub(crate) fn goes_on(&self, site: &str, now: Timestamp) -> Timestamp {
+        *self.lock().entry(site.to_owned()).or_insert_with(|| {
+            tracing::warn!(site, "a site does not answer");
+            now
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SiteName, Timestamp>> {
+        // The map changes by single calls only, so a panic elsewhere leaves it usable.
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

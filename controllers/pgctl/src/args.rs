@@ -83,8 +83,11 @@ pub(crate) struct FailoverArgs {
     /// The protection group to move
     #[arg(value_name = "GROUP")]
     pub(crate) group: String,
-    /// The site to move it to, by name or alias; also written --to-<SITE>, as in --to-cluster2
-    #[arg(long, value_name = "SITE")]
+    #[arg(
+        long,
+        value_name = "SITE",
+        help = "The site to move it to, by name or alias; also written --to-<SITE>, as in --to-cluster2"
+    )]
     pub(crate) to: String,
     /// Skip the safety check for other groups on the target; emergencies only. A lock that is held,
     /// split-brain and the storage checks still refuse
@@ -175,7 +178,8 @@ pub(crate) enum Format {
 }
 
 impl Args {
-    /// Reads a command line whose first word is the name of the program or of a script.
+    /// Reads a command line. Its first word is the name of the program or of a script, or already a
+    /// command.
     ///
     /// A wrong line, and a request for help, are written to `out`.
     ///
@@ -184,14 +188,16 @@ impl Args {
     /// The outcome of an invocation that ends here: [`Outcome::Usage`] for a wrong line,
     /// [`Outcome::Printed`] for help and version.
     pub(crate) fn parse(words: &[String], out: &mut (dyn Output + Send)) -> Result<Self, Outcome> {
-        let (program, rest) = words
-            .split_first()
-            .map_or(("pgctl", words), |(first, rest)| {
-                (first.rsplit('/').next().unwrap_or(first), rest)
-            });
-        let parsed = match SCRIPTS.into_iter().find(|script| *script == program) {
-            Some(script) => parse_script(script, rest),
-            None => parse_pgctl(rest),
+        let (first, rest) = match words.split_first() {
+            Some((first, rest)) => (first.rsplit('/').next().unwrap_or(first), rest),
+            None => ("pgctl", words),
+        };
+        let parsed = if let Some(script) = SCRIPTS.into_iter().find(|script| *script == first) {
+            parse_script(script, rest)
+        } else if first.starts_with('-') || Self::command().find_subcommand(first).is_some() {
+            parse_pgctl(words)
+        } else {
+            parse_pgctl(rest)
         };
         parsed.map_err(|error| report(&error, out))
     }
@@ -279,6 +285,8 @@ mod tests {
         for line in [
             "pgctl failover pg-a --to-cluster2",
             "pgctl failover --to-cluster2 pg-a",
+            "failover pg-a --to-cluster2",
+            "/usr/local/bin/pgctl failover pg-a --to-cluster2",
             "pgctl failover pg-a --to cluster2",
             "pgctl failover pg-a --to=cluster2",
             "./intelligent-pg-failover.sh pg-a --to-cluster2",

@@ -20,10 +20,7 @@ use crate::read::chain;
 enum ConnectError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(
-        "cannot use the kubeconfig of site {site} ({file})\n\
-         Correct `kubeconfig` or `context` of that site in {config}"
-    )]
+    #[error("cannot use the kubeconfig of site {site} ({file})")]
     Kubeconfig {
         site: String,
         file: String,
@@ -55,6 +52,11 @@ async fn invoke(words: &[String], out: &mut (dyn Output + Send)) -> Finished {
         Err(error) => {
             let message = chain(&error);
             write_text(out, Stream::Stderr, &format!("error: {message}"));
+            if let ConnectError::Kubeconfig { site, config, .. } = &error {
+                let remedy =
+                    format!("Correct `kubeconfig` or `context` of site {site} in {config}");
+                out.line(Stream::Stderr, &remedy);
+            }
             Outcome::Usage { message }.finish()
         }
     }

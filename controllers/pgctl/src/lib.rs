@@ -36,7 +36,8 @@ pub use output::{Output, Stream, Terminal, Transcript};
 
 /// Runs one invocation.
 ///
-/// `args[0]` is `pgctl` or the name of one of the failover [`SCRIPTS`], with any folder before it.
+/// `args[0]` is `pgctl` or the name of one of the failover [`SCRIPTS`], with any folder before it;
+/// `pgctl` may be left out.
 /// Lines reach `out` as they happen. `--config` is only of use to the binary and is ignored here.
 pub async fn run(args: &[String], context: &Context, out: &mut (dyn Output + Send)) -> Finished {
     match args::Args::parse(args, out) {

@@ -50,7 +50,7 @@ pub(crate) async fn limited<T>(
 /// Turns a client error into what an operator can act on.
 pub(crate) fn classify(error: &kube::Error) -> ReadError {
     let kube::Error::Api(status) = error else {
-        return ReadError::Unreachable(chain(error));
+        return ReadError::Unreachable(cause(error));
     };
     match status.code {
         401 => ReadError::NotAuthenticated,
@@ -73,6 +73,16 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// The last two causes of a transport error; what stands before them names only our own layers.
+fn cause(error: &kube::Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let mut said: Vec<String> = std::iter::successors(Some(first), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    said.dedup();
+    said.split_off(said.len().saturating_sub(2)).join(": ")
 }
 
 /// All objects of one kind, from every site. A site that does not know the kind has none.

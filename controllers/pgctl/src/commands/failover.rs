@@ -2,10 +2,8 @@
 
 use kube::api::{Api, PostParams};
 use siterecovery_api::names::failover_name;
-use siterecovery_api::{
-    Failover, FailoverPhase, FailoverStatus, GroupLocation, SiteDirectory, reasons,
-};
-use siterecovery_decide::Refusal;
+use siterecovery_api::{Failover, FailoverPhase, FailoverStatus, SiteDirectory, StepName, reasons};
+use siterecovery_decide::{Refusal, conditions};
 
 use crate::args::FailoverArgs;
 use crate::context::{Context, Site};
@@ -195,11 +193,12 @@ fn ended(order: &Order<'_>, status: &FailoverStatus, out: &mut (dyn Output + Sen
     }
     let message = status.message.clone().unwrap_or_default();
     if let Some(refusal) = &status.refusal {
-        return door::lost_race(order, refusal, &message).report(out);
+        let touched = status.step(StepName::StopSource).is_some();
+        return door::ended(order, refusal, &message, touched).report(out);
     }
     out.line(Stream::Stderr, &words::failure(order, &message));
     let reason = status
-        .condition("Succeeded")
+        .condition(conditions::SUCCEEDED)
         .map(|condition| condition.reason.clone());
     Outcome::Failed {
         reason: reason.unwrap_or_else(|| "Failed".to_owned()),
@@ -209,15 +208,14 @@ fn ended(order: &Order<'_>, status: &FailoverStatus, out: &mut (dyn Output + Sen
 
 fn succeeded(order: &Order<'_>, status: &FailoverStatus, out: &mut (dyn Output + Send)) -> Outcome {
     let unfenced = status
-        .condition("SourceFenced")
+        .condition(conditions::SOURCE_FENCED)
         .filter(|fenced| fenced.status == "False");
     if let Some(fenced) = unfenced {
         out.line(Stream::Stderr, &format!("[WARN] {}", fenced.message));
     }
-    let already = status.location == Some(GroupLocation::Target)
-        || status
-            .condition("Succeeded")
-            .is_some_and(|condition| condition.reason == reasons::ALREADY_THERE);
+    let already = status
+        .condition(conditions::SUCCEEDED)
+        .is_some_and(|condition| condition.reason == reasons::ALREADY_THERE);
     if already {
         out.line(Stream::Stdout, &words::already_there(order));
         return Outcome::AlreadyThere;

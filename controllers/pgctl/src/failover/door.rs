@@ -56,12 +56,26 @@ pub(crate) async fn check(
     }
 }
 
-/// A refusal that the controller gave after the front door had let the order pass.
-pub(crate) fn lost_race(order: &Order<'_>, refusal: &FailoverRefusal, message: &str) -> Stopped {
+/// How the controller ended a Failover that the front door had let pass: a race that was lost prints
+/// the front door's text. Once the source was touched, no end is a mere refusal.
+pub(crate) fn ended(
+    order: &Order<'_>,
+    refusal: &FailoverRefusal,
+    message: &str,
+    touched: bool,
+) -> Stopped {
+    let outcome = if touched {
+        Outcome::Failed {
+            reason: refusal.reason.clone(),
+            message: message.to_owned(),
+        }
+    } else {
+        outcome(refusal, message)
+    };
     Stopped {
         lines: words::refusal(order, refusal)
             .unwrap_or_else(|| vec![words::failure(order, message)]),
-        outcome: outcome(refusal, message),
+        outcome,
     }
 }
 

@@ -156,7 +156,13 @@ async fn a_second_failover_in_the_same_second_takes_the_next_second_as_its_name(
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_there_already_is_no_move() {
     let lab = lab_with("pg-a").await;
-    let status = json!({"phase": "Succeeded", "location": "target", "message": "already there"});
+    let status = json!({
+        "phase": "Succeeded",
+        "conditions": [{
+            "type": "Succeeded", "status": "True", "reason": "AlreadyThere",
+            "message": "already there", "lastTransitionTime": "2024-10-31T03:33:20Z",
+        }],
+    });
     lab.controller("quorum", Duration::from_secs(1), vec![status]);
     let (finished, out) = lab.run("pgctl failover pg-a --to-cluster2").await;
     assert_eq!(finished.outcome, Outcome::AlreadyThere);

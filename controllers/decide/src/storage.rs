@@ -4,10 +4,6 @@
 //! source let go ([`release`]), and is the target provably the only writer although the source is
 //! silent ([`proof`]). What is not known never counts as a yes.
 
-use std::collections::BTreeMap;
-
-use siterecovery_api::drbd::{DRBDVolume, DrbdReplica};
-
 use crate::facts::{ReplicaFacts, VolumeFacts};
 
 /// Which two sites a question is about.
@@ -184,71 +180,130 @@ fn on_site<'a>(volume: &'a VolumeFacts, site: &'a str) -> impl Iterator<Item = &
         .filter(move |replica| replica.site.as_deref() == Some(site))
 }
 
-/// Merges what the workload sites say about their volumes under the DRBD Operator. A site knows its
-/// own nodes best; what another site says about them only fills the gaps of a silent one.
-///
-/// `node_sites` gives the site of a node where the object does not.
-pub fn from_drbd_volumes<'a>(
-    views: impl IntoIterator<Item = (&'a str, &'a [DRBDVolume])>,
-    node_sites: &BTreeMap<String, String>,
-) -> Vec<VolumeFacts> {
-    // volume -> node -> (was it the node's own site that said so, the facts)
-    let mut merged: BTreeMap<String, BTreeMap<String, (bool, ReplicaFacts)>> = BTreeMap::new();
-    for (viewer, volumes) in views {
-        for volume in volumes {
-            let name = volume.metadata.name.clone().unwrap_or_default();
-            let replicas = merged.entry(name).or_default();
-            for replica in volume.status.iter().flat_map(|status| &status.replicas) {
-                let facts = replica_facts(volume, replica, node_sites);
-                let own = facts.site.as_deref() == Some(viewer);
-                match replicas.get(&facts.node) {
-                    Some((true, _)) if !own => {}
-                    _ => {
-                        replicas.insert(facts.node.clone(), (own, facts));
-                    }
-                }
-            }
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const MOVE: Direction<'_> = Direction {
+        source: "primary",
+        target: "dr",
+    };
+
+    fn replica(site: &str) -> ReplicaFacts {
+        let (node, peer) = (
+            format!("{site}-1"),
+            if site == "dr" { "primary-1" } else { "dr-1" },
+        );
+        ReplicaFacts {
+            node,
+            site: Some(site.to_owned()),
+            in_use: Some(false),
+            disk_state: Some("UpToDate".to_owned()),
+            diskless: false,
+            connections: BTreeMap::from([(peer.to_owned(), true)]),
+            quorum: Some(true),
+            may_promote: Some(true),
         }
     }
-    let volume = |(name, replicas): (String, BTreeMap<String, (bool, ReplicaFacts)>)| VolumeFacts {
-        name,
-        replicas: replicas.into_values().map(|(_, facts)| facts).collect(),
-    };
-    merged.into_iter().map(volume).collect()
-}
 
-fn replica_facts(
-    volume: &DRBDVolume,
-    replica: &DrbdReplica,
-    node_sites: &BTreeMap<String, String>,
-) -> ReplicaFacts {
-    let placed = volume.spec.replicas.iter().find(|p| p.node == replica.node);
-    let by_role = match replica.role.as_deref() {
-        Some("Primary") => Some(true),
-        Some("Secondary") => Some(false),
-        _ => None,
-    };
-    let states = replica.connections.iter();
-    ReplicaFacts {
-        node: replica.node.clone(),
-        site: replica
-            .site
-            .clone()
-            .or_else(|| placed.and_then(|p| p.site.clone()))
-            .or_else(|| node_sites.get(&replica.node).cloned()),
-        // A primary that nobody has open yet can be opened at any moment, so it counts as in use.
-        in_use: match (by_role, replica.in_use) {
-            (Some(true), _) => Some(true),
-            (_, Some(in_use)) => Some(in_use),
-            (role, None) => role,
-        },
-        disk_state: replica.disk_state.clone(),
-        diskless: placed.and_then(|p| p.diskless).unwrap_or(false)
-            || replica.disk_state.as_deref() == Some("Diskless"),
-        connections: states
-            .map(|(peer, state)| (peer.clone(), state == "Connected"))
-            .collect(),
-        quorum: replica.quorum,
-        may_promote: replica.may_promote,
+    fn volume(change: impl FnOnce(&mut ReplicaFacts, &mut ReplicaFacts)) -> Vec<VolumeFacts> {
+        let (mut source, mut target) = (replica("primary"), replica("dr"));
+        change(&mut source, &mut target);
+        vec![VolumeFacts {
+            name: "pvc-1".to_owned(),
+            replicas: vec![target, source],
+        }]
+    }
+
+    #[test]
+    fn a_volume_is_released_when_the_source_has_let_go_and_the_target_can_take_it() {
+        assert_eq!(release(&volume(|_, _| {}), MOVE), Ok(()));
+        let open = volume(|source, _| source.in_use = Some(true));
+        assert_eq!(
+            release(&open, MOVE).unwrap_err(),
+            ["pvc-1 is in use on primary-1"]
+        );
+        assert!(release(&volume(|source, _| source.in_use = None), MOVE).is_err());
+        assert!(release(&volume(|_, target| target.may_promote = Some(false)), MOVE).is_err());
+        assert!(release(&volume(|_, target| target.may_promote = None), MOVE).is_err());
+        assert!(release(&volume(|_, target| target.diskless = true), MOVE).is_err());
+    }
+
+    #[test]
+    fn a_replica_on_a_node_of_no_known_site_may_be_the_sources() {
+        let stray = volume(|source, _| {
+            source.site = None;
+            source.in_use = Some(true);
+        });
+        assert!(release(&stray, MOVE).is_err());
+        assert!(proof(&stray, MOVE).is_err());
+    }
+
+    #[test]
+    fn quorum_on_the_target_proves_that_the_source_cannot_write() {
+        assert_eq!(
+            proof(&volume(|source, _| source.in_use = None), MOVE),
+            Ok(())
+        );
+        assert!(proof(&volume(|_, target| target.quorum = Some(false)), MOVE).is_err());
+    }
+
+    #[test]
+    fn without_a_word_about_quorum_the_link_must_be_known_to_be_down() {
+        let link = |state: Option<bool>| {
+            volume(|_, target| {
+                target.quorum = None;
+                target.connections.clear();
+                if let Some(state) = state {
+                    target.connections.insert("primary-1".to_owned(), state);
+                }
+            })
+        };
+        assert_eq!(proof(&link(Some(false)), MOVE), Ok(()));
+        assert!(proof(&link(Some(true)), MOVE).is_err());
+        assert!(proof(&link(None), MOVE).is_err());
+    }
+
+    #[test]
+    fn a_source_that_is_known_to_write_is_never_proven_away() {
+        let open = volume(|source, target| {
+            source.in_use = Some(true);
+            target.connections.insert("primary-1".to_owned(), false);
+        });
+        assert!(proof(&open, MOVE).is_err());
+    }
+
+    #[test]
+    fn no_volumes_prove_nothing_but_have_nothing_to_release() {
+        assert!(proof(&[], MOVE).is_err());
+        assert_eq!(release(&[], MOVE), Ok(()));
+    }
+
+    #[test]
+    fn readiness_tells_catching_up_from_hopeless() {
+        let state = |word: &str, connected: bool| {
+            let word = word.to_owned();
+            readiness(
+                &volume(move |_, target| {
+                    target.disk_state = Some(word);
+                    target.connections.insert("primary-1".to_owned(), connected);
+                }),
+                "dr",
+            )
+        };
+        assert_eq!(state("UpToDate", false), Readiness::Ready);
+        assert!(matches!(
+            state("Inconsistent", true),
+            Readiness::CatchingUp(_)
+        ));
+        assert!(matches!(state("Inconsistent", false), Readiness::Unfit(_)));
+        assert!(matches!(state("Outdated", false), Readiness::Unfit(_)));
+        let nowhere = [VolumeFacts {
+            name: "pvc-1".to_owned(),
+            replicas: Vec::new(),
+        }];
+        assert!(matches!(readiness(&nowhere, "dr"), Readiness::Unfit(_)));
     }
 }

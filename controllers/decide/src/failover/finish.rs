@@ -109,7 +109,10 @@ impl<'a> Pass<'a> {
     fn must_roll_back(&self, refusal: &Refusal, started: bool) -> bool {
         let hands_off = matches!(
             refusal,
-            Refusal::LockLost { .. } | Refusal::SplitBrain { .. } | Refusal::SpecChanged { .. }
+            Refusal::LockLost { .. }
+                | Refusal::LockNotAcquired { .. }
+                | Refusal::SplitBrain { .. }
+                | Refusal::SpecChanged { .. }
         );
         let closed = started && !self.policy.sabotaged(Sabotage::RollBackAfterStart);
         let was_running = self.status.source_desired_state == Some(DesiredState::Running);

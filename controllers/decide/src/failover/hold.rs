@@ -198,15 +198,20 @@ impl<'a> Pass<'a> {
         let on = WaitingOn::Lock {
             lease: self.lease_name(),
         };
+        let late = Refusal::LockNotAcquired {
+            lease: self.lease_name(),
+        };
         if held_before {
+            // A lock that cannot be written again must not keep the failover running for ever.
+            if self.is_long_overdue() {
+                self.effects.clear();
+                return Err(late.into());
+            }
             return Err(Halt::Wait {
                 on,
                 again: LookAgain::At(self.now),
             });
         }
-        let late = Refusal::LockNotAcquired {
-            lease: self.lease_name(),
-        };
         let halt = self.wait_or(
             StepName::AcquireLock,
             on,
@@ -217,6 +222,15 @@ impl<'a> Pass<'a> {
             self.effects.clear();
         }
         halt
+    }
+
+    /// Whether the step that runs has been late for as long as a lock may take.
+    fn is_long_overdue(&self) -> bool {
+        let running = self.status.steps.iter().rev();
+        let mut running = running.filter(|step| step.state == StepState::Running);
+        running
+            .next()
+            .is_none_or(|step| self.has_passed(self.deadline(step.name), self.timeouts.lock))
     }
 
     /// No site that could hold the lock answers. Nothing can be changed, so nothing is.
@@ -236,13 +250,16 @@ impl<'a> Pass<'a> {
         let on = silent.unwrap_or_else(|| WaitingOn::Lock {
             lease: self.lease_name(),
         });
-        if self.is_done(StepName::AcquireLock) {
+        if self.is_done(StepName::AcquireLock) && !self.is_long_overdue() {
             let again = LookAgain::At(self.after(self.policy.poll_every));
             return Err(Halt::Wait { on, again });
         }
         let late = Refusal::LockNotAcquired {
             lease: self.lease_name(),
         };
+        if self.is_done(StepName::AcquireLock) {
+            return Err(late.into());
+        }
         let poll = Some(self.policy.poll_every);
         self.wait_or(StepName::AcquireLock, on, poll, late)
     }

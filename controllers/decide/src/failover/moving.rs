@@ -45,11 +45,11 @@ impl<'a> Pass<'a> {
             taints: present.clone(),
         };
         self.note_taints(route, &present);
-        let halt = self.wait_or_end(step, on);
+        let halt = self.wait(step, on);
         if matches!(halt, Err(Halt::Wait { .. })) {
             self.remove_taints(step, route, facts);
         }
-        halt
+        sooner(halt, self.after(self.policy.retry_after))
     }
 
     fn settle_taints(&mut self, route: Route<'_>) -> Flow {
@@ -70,16 +70,11 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let site = route.target.name.clone();
-        let halt = self.wait_or_end(step, WaitingOn::TaintsSettle { site, since });
+        let halt = self.wait(step, WaitingOn::TaintsSettle { site, since });
         let settled = since
             .checked_add(self.policy.taint_settle)
             .unwrap_or(self.now);
         sooner(halt, settled)
-    }
-
-    fn wait_or_end(&mut self, step: StepName, on: WaitingOn) -> Flow {
-        let halt = self.wait(step, on);
-        sooner(halt, self.after(self.policy.retry_after))
     }
 
     fn note_taints(&mut self, route: Route<'_>, present: &[String]) {

@@ -1,8 +1,218 @@
-//! One self-contained HTML file (in work).
-use sitedrill_model::record::RunRecord;
+//! One self-contained HTML file that a person likes to read and that prints well.
+//!
+//! No scripts, no fonts and no images from elsewhere; the file also forbids itself to load any.
+//! Failures come first, and only drills that did not pass are unfolded; on paper all are.
+//!
+//! **Invariant:** all text of the record goes through [`one_line`] or `plain` and is escaped by maud.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sitedrill_model::Verdict;
+use sitedrill_model::event::{RunInfo, TimeMode};
+use sitedrill_model::record::{DrillRecord, RunRecord};
+
+use crate::failure::cause;
+use crate::measure::{Rto, drill_rto, site_seconds, tally, verdict_name, wall_seconds};
+use crate::text::one_line;
+use crate::units::human;
+
+mod drill;
+mod failover;
+mod problem;
+mod timeline;
+
+/// What a browser may load: nothing.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The record of a run as one HTML file.
 pub fn html(record: &RunRecord) -> String {
-    let _ = record;
-    String::new()
+    let title = format!("{} – sitedrill", headline(record));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(CONTENT_SECURITY_POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(include_str!("html/style.css"))) }
+            }
+            body {
+                main {
+                    (banner(record))
+                    (overview(record))
+                    (problem::all(record))
+                    @if !record.drills.is_empty() {
+                        h2 { "Drills in detail" }
+                        @for (index, drill) in record.drills.iter().enumerate() {
+                            (drill::details(drill, index))
+                        }
+                    }
+                    (footer())
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// The run's verdict; a run without an end was stopped.
+fn verdict(record: &RunRecord) -> Verdict {
+    record
+        .end
+        .as_ref()
+        .map_or(Verdict::Aborted, |end| end.verdict)
+}
+
+fn headline(record: &RunRecord) -> String {
+    let count = record.drills.len();
+    let drills = if count == 1 { "drill" } else { "drills" };
+    match verdict(record) {
+        Verdict::Passed if count == 1 => "The drill passed".to_owned(),
+        Verdict::Passed => format!("All checks of {count} {drills} held"),
+        other => {
+            let bad = record.drills.iter().filter(|d| is_problem(d.verdict));
+            match (other, bad.count()) {
+                (Verdict::Skipped, _) => "No drill was run".to_owned(),
+                (Verdict::Aborted, 0) => "The run was stopped".to_owned(),
+                (_, bad) => format!("{bad} of {count} {drills} did not pass"),
+            }
+        }
+    }
+}
+
+fn is_problem(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Passed | Verdict::Skipped => false,
+        Verdict::Failed | Verdict::Inconclusive | Verdict::Aborted => true,
+    }
+}
+
+fn badge(verdict: Verdict) -> Markup {
+    html! { span class={ "badge " (verdict_name(verdict)) } { (verdict_name(verdict)) } }
+}
+
+fn fact(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn banner(record: &RunRecord) -> Markup {
+    let tally = tally(&record.drills).into_iter();
+    let counts: Vec<_> = tally
+        .map(|(verdict, count)| format!("{count} {}", verdict_name(verdict)))
+        .collect();
+    let site: f64 = record.drills.iter().filter_map(site_seconds).sum();
+    html! {
+        section class={ "banner " (verdict_name(verdict(record))) } {
+            p class="kicker" { "Disaster-recovery drills" }
+            h1 { (headline(record)) }
+            dl class="facts" {
+                (fact("Drills", &counts.join(", ")))
+                @if let Some(run) = &record.run { (run_facts(run)) }
+                (fact("Time on the sites", &human(site)))
+                @match &record.end {
+                    Some(end) => {
+                        (fact("Time of the run", &human(end.wall.seconds)))
+                        (fact("Exit code", &end.exit_code.to_string()))
+                    }
+                    None => (fact("End", "none: the run was stopped or is still going on"))
+                }
+                @if let Some(run) = &record.run {
+                    div class="wide" {
+                        dt { "Repeat with" }
+                        dd { code { (one_line(&run.command)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn run_facts(run: &RunInfo) -> Markup {
+    let time = match run.time {
+        TimeMode::Virtual => "virtual time",
+        TimeMode::Real => "real time",
+    };
+    let sites = format!("{}, {time}", one_line(&run.sites));
+    let runner = format!(
+        "sitedrill {} on {}",
+        one_line(&run.version),
+        one_line(&run.wall.host)
+    );
+    let started = run.wall.started.strftime("%Y-%m-%d %H:%M:%S UTC");
+    html! {
+        (fact("Started", &started.to_string()))
+        (fact("Run", &one_line(&run.wall.run)))
+        (fact("Runner", &runner))
+        (fact("Sites", &sites))
+        (fact("Seed", &run.seed.to_string()))
+    }
+}
+
+fn overview(record: &RunRecord) -> Markup {
+    html! {
+        h2 { "Overview" }
+        @if record.drills.is_empty() {
+            p { "The record holds no drill." }
+        } @else {
+            div class="sheet" { table {
+                thead { tr {
+                    th { "Verdict" }
+                    th { "Drill" }
+                    th class="num" { "Recovery time" }
+                    th class="num" { "Objective" }
+                    th class="num" { "On the sites" }
+                    th class="num" { "Here" }
+                } }
+                tbody {
+                    @for (index, drill) in record.drills.iter().enumerate() {
+                        (overview_row(drill, index))
+                    }
+                }
+            } }
+        }
+    }
+}
+
+fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
+    let rto = drill_rto(drill);
+    let missed = rto.is_some_and(|rto| !rto.is_met());
+    let seconds = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), human);
+    html! {
+        tr {
+            td { (badge(drill.verdict)) }
+            td {
+                a href={ "#drill-" (index) } { strong { (one_line(&drill.info.name)) } }
+                @match drill.verdict {
+                    Verdict::Passed => div class="small soft" { (one_line(&drill.info.summary)) },
+                    Verdict::Skipped
+                    | Verdict::Failed
+                    | Verdict::Inconclusive
+                    | Verdict::Aborted => div class="small" { (cause(drill).message) },
+                }
+            }
+            td class={ "num" @if missed { " failed" } } { (seconds(rto.map(|rto| rto.seconds))) }
+            td class="num soft" { (seconds(rto.and_then(|rto: Rto| rto.objective_seconds))) }
+            td class="num" { (seconds(site_seconds(drill))) }
+            td class="num soft" { (seconds(wall_seconds(drill))) }
+        }
+    }
+}
+
+fn footer() -> Markup {
+    html! {
+        footer {
+            p {
+                strong { "How to read this. " }
+                "A drill has passed when every step did what its file says, every invariant held on every observed "
+                "change of all sites, and every objective was met. It has failed when the system under test did something "
+                "else. It is inconclusive when the run could not tell: a site could not be reached or prepared, or changes "
+                "may have been missed."
+            }
+            p {
+                "Recovery time (RTO) runs from the request of a failover until the group was first seen running on the target. "
+                "Times with a plus sign count from the start of the drill, by the clock of the sites. "
+                "Everything here is derived from record.json and events.jsonl in the same folder."
+            }
+        }
+    }
 }

@@ -1,0 +1,84 @@
+//! The sample run, and the smallest drills that show one thing.
+
+use std::path::PathBuf;
+
+use sitedrill_model::Verdict;
+use sitedrill_model::event::{Event, EventKind};
+use sitedrill_model::record::{DrillRecord, RunRecord};
+
+/// The folder of the golden outputs.
+pub(crate) fn samples() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+/// The hand-written events: a passed suite, a failed, an inconclusive and a skipped drill.
+pub(crate) fn events() -> Vec<Event> {
+    let text = std::fs::read_to_string(samples().join("events.jsonl"))
+        .expect("the sample stands in the repository");
+    let line = |line| serde_json::from_str(line).expect("each line of the sample is an event");
+    text.lines().map(line).collect()
+}
+
+/// The record of the sample.
+pub(crate) fn record() -> RunRecord {
+    RunRecord::from_events(&events())
+}
+
+/// A drill of the sample by name.
+pub(crate) fn drill(name: &str) -> DrillRecord {
+    let record = record();
+    let found = record.drills.into_iter().find(|d| d.info.name == name);
+    found.expect("the sample has a drill of this name")
+}
+
+/// The sample's run with other drills.
+pub(crate) fn with_drills(drills: Vec<DrillRecord>) -> RunRecord {
+    RunRecord { drills, ..record() }
+}
+
+/// The failed drill with a text put wherever a system under test or a user's file can put one.
+pub(crate) fn hostile(text: &str) -> RunRecord {
+    let mut drill = drill("safety-check");
+    drill.info.name = text.to_owned();
+    drill.info.classname = text.to_owned();
+    drill.info.file = text.to_owned();
+    drill.info.summary = text.to_owned();
+    drill.info.tags = vec![text.to_owned()];
+    let chapter = &mut drill.chapters[0];
+    chapter.info.name = text.to_owned();
+    for step in &mut chapter.steps {
+        step.text = text.to_owned();
+        for line in &mut step.transcript {
+            line.line = text.to_owned();
+        }
+        let outcome = step.outcome.as_mut();
+        if let Some(failure) = outcome.and_then(|outcome| outcome.failure.as_mut()) {
+            failure.message = text.to_owned();
+            failure.expected = Some(text.to_owned());
+            failure.diff = Some(text.to_owned());
+        }
+    }
+    for seen in &mut chapter.observations {
+        seen.observation.what = text.to_owned();
+        seen.observation.site = text.to_owned();
+    }
+    with_drills(vec![drill])
+}
+
+/// The events of the sample up to the first of a kind, as a killed run leaves them.
+pub(crate) fn cut_off_at(last: fn(&EventKind) -> bool) -> RunRecord {
+    let events = events();
+    let end = events.iter().position(|event| last(&event.kind));
+    let end = end.expect("the sample has an event of this kind");
+    RunRecord::from_events(&events[..end])
+}
+
+/// A record without drills and without an end.
+pub(crate) fn nothing() -> RunRecord {
+    RunRecord::default()
+}
+
+/// The name of a verdict, for messages of tests.
+pub(crate) fn name(verdict: Verdict) -> String {
+    format!("{verdict:?}")
+}

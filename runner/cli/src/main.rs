@@ -1,3 +1,7 @@
-//! Entry point.
+//! The `sitedrill` program; everything it does is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sitedrill::main(std::env::args_os()).into()
+}

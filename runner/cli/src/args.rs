@@ -1,0 +1,143 @@
+//! The arguments as the user typed them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Declarative disaster-recovery drills for Kubernetes sites that run virtual machines.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sitedrill",
+    version,
+    after_help = "Exit codes of `run`: 0 all passed; 1 a drill failed; 2 usage or an invalid file; 3 inconclusive or the environment failed; 4 nothing to run; 130 interrupted, after cleanup."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run drills and leave reports behind.
+    Run(RunArgs),
+    /// List the drills below the given files and folders.
+    List(ListArgs),
+    /// Check scenario and suite files without running anything.
+    Lint(LintArgs),
+    /// Print the JSON Schema of the drill language, for editors.
+    Schema,
+    /// Render the reports of a run again, from its record or its events.
+    Report(ReportArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Scenario and suite files, or folders of them.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Where the sites come from.
+    #[arg(long, value_name = "KIND", default_value = "embedded")]
+    pub sites: String,
+    /// How time passes. Virtual time jumps to the next thing that happens.
+    #[arg(long, value_enum, default_value_t = TimeArg::Virtual)]
+    pub time: TimeArg,
+    /// Everything random comes from this number; the same seed gives the same run.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Which of the drills.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How many drills run at once [default: one a core in virtual time, all of them in real time].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Start no further drill once one has not passed.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Write the snapshots of transcripts instead of comparing them.
+    #[arg(long)]
+    pub update_snapshots: bool,
+    /// The folder of the reports [default: sitedrill-runs/<time>-<id>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What stdout carries: a summary for people, or the record as JSON.
+    #[arg(long, value_enum, default_value_t = OutputArg::Text)]
+    pub output: OutputArg,
+}
+
+/// Which of the drills.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SelectArgs {
+    /// Only drills whose name or file contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Only drills with this tag; given more than once, with any of them.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+}
+
+/// Arguments of `list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Scenario and suite files, or folders of them.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Which of the drills.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// A table for people, or JSON.
+    #[arg(long, value_enum, default_value_t = OutputArg::Text)]
+    pub output: OutputArg,
+}
+
+/// Arguments of `lint`.
+#[derive(Args, Debug)]
+pub struct LintArgs {
+    /// Scenario and suite files, or folders of them.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// A folder that `run` left, or its `record.json` or `events.jsonl`.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Which report to print to stdout.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+}
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimeArg {
+    /// Jumps to the next thing that happens; only on embedded sites.
+    Virtual,
+    /// The machine's.
+    Real,
+}
+
+/// What stdout carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputArg {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The reports that can be rendered again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The summary that `run` prints.
+    Text,
+    /// JUnit XML.
+    Junit,
+    /// One self-contained page.
+    Html,
+    /// The record.
+    Json,
+}

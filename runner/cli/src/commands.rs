@@ -1,0 +1,34 @@
+//! The commands of the program, one module each.
+
+mod lint;
+mod list;
+mod load;
+mod report;
+mod run;
+mod schema;
+
+use std::io::{self, Write};
+
+use crate::Exit;
+use crate::args::{Cli, Command};
+
+/// Does what the user asked for.
+pub fn dispatch(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::List(args) => list::list(&args),
+        Command::Lint(args) => lint::lint(&args),
+        Command::Schema => schema::schema(),
+        Command::Report(args) => report::report(&args),
+    }
+}
+
+/// Data for whoever reads stdout. A reader that went away is no error.
+fn print(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// A line of talk.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,61 @@
+//! Files into drills, with the choice among them: shared by `run`, `list` and `lint`.
+
+use std::path::PathBuf;
+
+use sitedrill_model::{LoadError, LoadedDrill};
+
+use super::say;
+use crate::Exit;
+use crate::args::SelectArgs;
+use crate::runs::Selected;
+
+/// Reads and checks the files. What is wrong with them has been said when this fails.
+pub(super) fn load(paths: &[PathBuf]) -> Result<Vec<LoadedDrill>, Exit> {
+    let loaded = sitedrill_model::load(paths).map_err(|error| match error {
+        LoadError::Invalid(problems) => {
+            for problem in &problems {
+                say(&format!("{problem}\n"));
+            }
+            let count = problems.len();
+            let noun = if count == 1 { "problem" } else { "problems" };
+            say(&format!("{count} {noun}; nothing was started"));
+            Exit::Usage
+        }
+        LoadError::NothingToRun { .. } => {
+            say(&format!("error: {error}"));
+            Exit::NothingToRun
+        }
+    })?;
+    Ok(loaded.drills)
+}
+
+/// Chooses among what was read, and gives each its place in the run.
+pub(super) fn select(
+    loaded: Vec<LoadedDrill>,
+    select: &SelectArgs,
+    seed: u64,
+) -> Result<Vec<Selected>, Exit> {
+    let total = loaded.len();
+    let wanted = |loaded: &LoadedDrill| {
+        let drill = &loaded.drill;
+        let text = select.filter.as_deref().unwrap_or_default();
+        let named = drill.name.contains(text) || drill.file.contains(text);
+        let tagged =
+            select.tags.is_empty() || select.tags.iter().any(|tag| drill.tags.contains(tag));
+        named && tagged
+    };
+    let selected: Vec<_> = loaded
+        .into_iter()
+        .filter(wanted)
+        .enumerate()
+        .map(|(index, loaded)| Selected::new(&loaded, index, seed))
+        .collect();
+    if selected.is_empty() {
+        say(&format!(
+            "error: none of {total} drills matches --filter and --tag"
+        ));
+        say("help: `sitedrill list` shows names, tags and files");
+        return Err(Exit::NothingToRun);
+    }
+    Ok(selected)
+}

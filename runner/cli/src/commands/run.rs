@@ -1,0 +1,129 @@
+//! `sitedrill run`: arguments into one resolved configuration, and that into a run.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use jiff::tz::TimeZone;
+use sitedrill_model::event::TimeMode;
+use sitedrill_reports::{Look, Terminal, summary};
+use sitedrill_sites::Provider;
+
+use super::{load, print, say};
+use crate::Exit;
+use crate::args::{OutputArg, RunArgs, TimeArg};
+use crate::clock::wall_now;
+use crate::lab::LabConfig;
+use crate::runs::{self, Ran, RunConfig};
+use crate::signals;
+use crate::snapshots::SnapshotMode;
+
+pub(super) fn run(args: RunArgs) -> Exit {
+    let output = args.output;
+    let config = match resolve(args) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let shutdown = signals::of_process();
+    let mut terminal = Terminal::new(Box::new(io::stderr()), look(io::stderr().is_terminal()));
+    match runs::run(config, &mut terminal, &shutdown) {
+        Ok(Ran { record, exit }) => {
+            print(&match output {
+                OutputArg::Text => summary(&record, look(io::stdout().is_terminal())),
+                OutputArg::Json => sitedrill_reports::json(&record),
+            });
+            exit
+        }
+        Err(error) => {
+            say(&format!("error: {error}"));
+            Exit::Inconclusive
+        }
+    }
+}
+
+fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
+    if args.sites != "embedded" {
+        let kind = &args.sites;
+        say(&format!("error: --sites {kind} is not in this version"));
+        say("help: `--sites embedded` needs no cluster and is the default");
+        return Err(Exit::Usage);
+    }
+    let command = repeat(&args);
+    let drills = load::select(load::load(&args.paths)?, &args.select, args.seed)?;
+    let time = match args.time {
+        TimeArg::Virtual => TimeMode::Virtual,
+        TimeArg::Real => TimeMode::Real,
+    };
+    let run_id = run_id();
+    Ok(RunConfig {
+        jobs: args
+            .jobs
+            .map_or_else(|| default_jobs(time, drills.len()), usize::from),
+        lab: LabConfig {
+            provider: Provider::Embedded,
+            time,
+            seed: args.seed,
+            snapshots: snapshot_mode(args.update_snapshots),
+            sabotage: Vec::new(),
+        },
+        drills,
+        fail_fast: args.fail_fast,
+        out: args
+            .out
+            .unwrap_or_else(|| PathBuf::from("sitedrill-runs").join(&run_id)),
+        run_id,
+        command,
+    })
+}
+
+/// In virtual time drills keep a core busy; in real time they mostly wait for their machines.
+fn default_jobs(time: TimeMode, drills: usize) -> usize {
+    match time {
+        TimeMode::Virtual => available_parallelism().map_or(1, usize::from),
+        TimeMode::Real => drills.max(1),
+    }
+}
+
+/// Under CI nothing is written beside the scenarios unless it was asked for.
+fn snapshot_mode(update: bool) -> SnapshotMode {
+    if update {
+        SnapshotMode::Update
+    } else if env::var_os("CI").is_some() {
+        SnapshotMode::ReadOnly
+    } else {
+        SnapshotMode::Compare
+    }
+}
+
+/// The time, for people, and an end that two runs in the same second do not share.
+fn run_id() -> String {
+    let now = wall_now();
+    let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
+    let tail =
+        (u64::from(std::process::id()) << 20) ^ u64::from(now.subsec_nanosecond().unsigned_abs());
+    format!("{time}-{:05x}", tail & 0xf_ffff)
+}
+
+/// The command that repeats the run.
+fn repeat(args: &RunArgs) -> String {
+    let mut words = vec!["sitedrill".to_owned(), "run".to_owned()];
+    words.extend(args.paths.iter().map(|path| path.display().to_string()));
+    if args.time == TimeArg::Real {
+        words.push("--time real".to_owned());
+    }
+    words.push(format!("--seed {}", args.seed));
+    if let Some(text) = &args.select.filter {
+        words.push(format!("--filter {text}"));
+    }
+    words.extend(args.select.tags.iter().map(|tag| format!("--tag {tag}")));
+    words.join(" ")
+}
+
+fn look(is_terminal: bool) -> Look {
+    Look::detect(
+        is_terminal,
+        env::var_os("NO_COLOR").as_deref(),
+        env::var_os("TERM").as_deref(),
+    )
+}

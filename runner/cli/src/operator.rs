@@ -1,0 +1,66 @@
+//! Operators' commands, run in this process.
+
+use async_trait::async_trait;
+use pgctl::{Finished, Outcome, Output};
+use sitedrill_engine::{CommandOutcome, CommandResult, Operator, OutputSink};
+use sitedrill_model::event::Stream;
+
+/// Runs pgctl as a library, each actor with clients in its own name.
+pub struct InProcess {
+    /// Makes the context for an actor.
+    pub context: Box<dyn Fn(&str) -> pgctl::Context + Send + Sync>,
+}
+
+#[async_trait]
+impl Operator for InProcess {
+    async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult {
+        let context = (self.context)(actor);
+        let finished = pgctl::run(&words(args), &context, &mut Forward(output)).await;
+        translate(finished)
+    }
+}
+
+/// The words of a command line: what a scenario writes, after the name of the program.
+fn words(args: &[String]) -> Vec<String> {
+    let is_script = args
+        .first()
+        .is_some_and(|first| pgctl::SCRIPTS.contains(&first.as_str()));
+    let program = (!is_script).then(|| "pgctl".to_owned());
+    program.into_iter().chain(args.iter().cloned()).collect()
+}
+
+struct Forward(OutputSink);
+
+impl Output for Forward {
+    fn line(&mut self, stream: pgctl::Stream, line: &str) {
+        let stream = match stream {
+            pgctl::Stream::Stdout => Stream::Stdout,
+            pgctl::Stream::Stderr => Stream::Stderr,
+        };
+        (self.0)(stream, line);
+    }
+}
+
+fn translate(finished: Finished) -> CommandResult {
+    let outcome = match finished.outcome {
+        Outcome::Done | Outcome::Printed => CommandOutcome::Done,
+        Outcome::AlreadyThere => CommandOutcome::NoOp,
+        Outcome::Forced => CommandOutcome::Forced,
+        Outcome::Refused {
+            reason,
+            holder,
+            message,
+        } => CommandOutcome::Refused {
+            reason,
+            holder,
+            message,
+        },
+        Outcome::Failed { message, .. }
+        | Outcome::Usage { message }
+        | Outcome::Unreachable { message, .. } => CommandOutcome::Failed { message },
+    };
+    CommandResult {
+        exit_code: finished.exit_code,
+        outcome,
+    }
+}

@@ -1,0 +1,77 @@
+//! The folder a run leaves: events while it goes on, the other reports at its end.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sitedrill_model::event::Event;
+use sitedrill_model::record::RunRecord;
+
+/// Events, one JSON object a line, written as they happen.
+pub const EVENTS: &str = "events.jsonl";
+/// The record.
+pub const RECORD: &str = "record.json";
+/// For CI servers.
+pub const JUNIT: &str = "junit.xml";
+/// For people.
+pub const HTML: &str = "index.html";
+
+/// The folder of one run.
+pub struct RunFolder {
+    path: PathBuf,
+    events: File,
+}
+
+impl RunFolder {
+    /// Makes the folder. One that already holds a run is refused: evidence is never overwritten.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path).map_err(|error| said("create the folder", path, error))?;
+        let file = path.join(EVENTS);
+        let events = File::options()
+            .append(true)
+            .create_new(true)
+            .open(&file)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => io::Error::new(
+                    error.kind(),
+                    format!(
+                        "{} already holds a run; name another folder with --out",
+                        path.display()
+                    ),
+                ),
+                _ => said("create", &file, error),
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            events,
+        })
+    }
+
+    /// Adds an event; it is in the file when this returns.
+    pub fn append(&mut self, event: &Event) -> io::Result<()> {
+        let mut line = serde_json::to_string(event)?;
+        line.push('\n');
+        self.events.write_all(line.as_bytes())
+    }
+
+    /// Writes every report that is derived from the record, each complete or not at all.
+    pub fn write_reports(&self, record: &RunRecord) -> io::Result<()> {
+        self.write(RECORD, &sitedrill_reports::json(record))?;
+        self.write(JUNIT, &sitedrill_reports::junit(record))?;
+        self.write(HTML, &sitedrill_reports::html(record))
+    }
+
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let file = self.path.join(name);
+        let partial = self.path.join(format!("{name}.partial"));
+        fs::write(&partial, text).map_err(|error| said("write", &partial, error))?;
+        fs::rename(&partial, &file).map_err(|error| said("write", &file, error))
+    }
+}
+
+fn said(attempt: &str, path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("failed to {attempt} {}: {error}", path.display()),
+    )
+}

@@ -1,0 +1,148 @@
+//! Drills on threads: each has a runtime of its own, and all of them send their events to one place.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use sitedrill_model::event::{DrillInfo, Event, EventKind, Wall};
+use sitedrill_model::scenario::Drill;
+use sitedrill_model::{Failure, FailureKind, LoadedDrill, Verdict};
+
+use super::{RunConfig, worst};
+use crate::clock::wall_now;
+use crate::lab::{LabConfig, Voice, run_in_lab};
+use crate::signals::Shutdown;
+
+/// A drill with its place in the run.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// What reports say of it.
+    pub info: DrillInfo,
+    /// What is run.
+    pub drill: Drill,
+}
+
+impl Selected {
+    /// The drill that is run in this place.
+    pub fn new(loaded: &LoadedDrill, index: usize, run_seed: u64) -> Self {
+        Self {
+            info: loaded.info(index, run_seed),
+            drill: loaded.drill.clone(),
+        }
+    }
+}
+
+/// The threads of a run.
+pub struct Pool {
+    events: Receiver<Event>,
+}
+
+/// What the threads share.
+struct Shared {
+    drills: Vec<Selected>,
+    lab: LabConfig,
+    fail_fast: bool,
+    next: AtomicUsize,
+    stopped: AtomicBool,
+    shutdown: Shutdown,
+}
+
+impl Pool {
+    /// Starts the threads; they end by themselves when there is nothing left to run.
+    pub fn start(config: &RunConfig, shutdown: &Shutdown) -> Self {
+        let shared = Arc::new(Shared {
+            drills: config.drills.clone(),
+            lab: config.lab.clone(),
+            fail_fast: config.fail_fast,
+            next: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            shutdown: shutdown.clone(),
+        });
+        let (sender, events) = channel();
+        for _ in 0..config.jobs.min(config.drills.len()) {
+            let (shared, sender) = (shared.clone(), sender.clone());
+            thread::spawn(move || work(&shared, &sender));
+        }
+        Self { events }
+    }
+
+    /// Hands on every event until all threads have ended, and gives the worst verdict.
+    pub fn drain(self, take: &mut impl FnMut(Event) -> io::Result<()>) -> io::Result<Verdict> {
+        let mut verdicts = Vec::new();
+        for event in self.events {
+            if let EventKind::DrillFinished { verdict, .. } = &event.kind {
+                verdicts.push(*verdict);
+            }
+            take(event)?;
+        }
+        Ok(worst(verdicts))
+    }
+}
+
+fn work(shared: &Shared, sender: &Sender<Event>) {
+    while let Some(selected) = shared
+        .drills
+        .get(shared.next.fetch_add(1, Ordering::Relaxed))
+    {
+        let sink = sender.clone();
+        // A receiver that is gone means the run could not write its reports, and has said so.
+        let sink = Arc::new(move |event| drop(sink.send(event)));
+        let voice = Voice::new(&selected.drill.name, shared.lab.time, sink);
+        if let Some(reason) = reason_to_skip(shared) {
+            let info = selected.info.clone();
+            voice.say(EventKind::DrillSkipped { info, reason });
+            continue;
+        }
+        let verdict = run_one(selected, shared, &voice);
+        if shared.fail_fast && verdict > Verdict::Passed {
+            shared.stopped.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn reason_to_skip(shared: &Shared) -> Option<String> {
+    if shared.shutdown.is_asked_for() {
+        return Some("the run was interrupted before this drill started".to_owned());
+    }
+    let stopped = shared.stopped.load(Ordering::Relaxed);
+    stopped.then(|| "an earlier drill did not pass, and --fail-fast was given".to_owned())
+}
+
+fn run_one(selected: &Selected, shared: &Shared, voice: &Voice) -> Verdict {
+    let started = tokio::time::Instant::now();
+    let info = selected.info.clone();
+    voice.say(EventKind::DrillStarted {
+        info,
+        wall: wall_now(),
+    });
+    let run = || run_in_lab(&selected.drill, &shared.lab, voice, &shared.shutdown);
+    let (verdict, failure) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|panic| {
+            let message = format!(
+                "sitedrill itself panicked, which is our bug: {}",
+                said(panic.as_ref())
+            );
+            (
+                Verdict::Inconclusive,
+                Some(Failure::new(FailureKind::EnvironmentFailed, message)),
+            )
+        });
+    let wall = Wall {
+        finished: wall_now(),
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    voice.say(EventKind::DrillFinished {
+        verdict,
+        failure,
+        wall,
+    });
+    verdict
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -2,6 +2,15 @@
 //!
 //! The field docs below are what `kubectl explain fo` prints.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns share values, and clippy reads them as attributes of the struct"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema copies the struct into a function to derive its schema there"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -64,7 +73,7 @@ use crate::protection_group::DesiredState;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct FailoverSpec {
-    /// The ProtectionGroup to move, by name, in this object's namespace.
+    /// The `ProtectionGroup` to move, by name, in this object's namespace.
     #[schemars(length(min = 1, max = 253))]
     pub protection_group: String,
 

@@ -39,7 +39,7 @@ pub struct VirtualMachineSpec {
     pub template: Option<InstanceTemplate>,
 }
 
-/// The instance a VirtualMachine makes.
+/// The instance a `VirtualMachine` makes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InstanceTemplate {
@@ -77,7 +77,7 @@ pub struct Volume {
     /// Set when the disk is a claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim: Option<ClaimRef>,
-    /// Set when the disk is a DataVolume. Its claim has the same name.
+    /// Set when the disk is a `DataVolume`. Its claim has the same name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_volume: Option<DataVolumeRef>,
 }
@@ -86,15 +86,15 @@ pub struct Volume {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClaimRef {
-    /// Name of the PersistentVolumeClaim.
+    /// Name of the `PersistentVolumeClaim`.
     pub claim_name: String,
 }
 
-/// A DataVolume by name.
+/// A `DataVolume` by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DataVolumeRef {
-    /// Name of the DataVolume and of its PersistentVolumeClaim.
+    /// Name of the `DataVolume` and of its `PersistentVolumeClaim`.
     pub name: String,
 }
 

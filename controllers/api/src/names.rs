@@ -16,7 +16,7 @@ pub const LABEL_SITE: &str = "siterecovery.trilio.io/site";
 pub const ANNOTATION_FAILOVER: &str = "siterecovery.trilio.io/failover";
 /// Annotation on a lock Lease: uid of the Failover that took it. A name can be used twice.
 pub const ANNOTATION_FAILOVER_UID: &str = "siterecovery.trilio.io/failover-uid";
-/// Annotation on a VirtualMachine: the `runStrategy` it had before its group stopped it.
+/// Annotation on a `VirtualMachine`: the `runStrategy` it had before its group stopped it.
 pub const ANNOTATION_RUN_STRATEGY: &str = "siterecovery.trilio.io/original-run-strategy";
 
 /// Label of Kubernetes on a node: the zone, which for us is the site.

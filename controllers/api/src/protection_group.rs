@@ -2,6 +2,15 @@
 //!
 //! The field docs below are what `kubectl explain pg` prints.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns share values, and clippy reads them as attributes of the struct"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema copies the struct into a function to derive its schema there"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, MicroTime};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -67,10 +76,10 @@ pub struct ProtectionGroupSpec {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupMember {
-    /// Name of the KubeVirt VirtualMachine.
+    /// Name of the KubeVirt `VirtualMachine`.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Namespace of the VirtualMachine. The group's own namespace when left out.
+    /// Namespace of the `VirtualMachine`. The group's own namespace when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
@@ -154,7 +163,7 @@ pub struct ProtectionGroupStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualMachineReport {
-    /// Name of the VirtualMachine.
+    /// Name of the `VirtualMachine`.
     pub name: String,
     /// Its namespace, where that is not the group's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

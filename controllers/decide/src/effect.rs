@@ -44,7 +44,7 @@ pub enum Effect {
         /// What it must delete.
         version: ObjectVersion,
     },
-    /// Merge `{"spec":{"desiredState":…}}` into a ProtectionGroup, with uid and resourceVersion of
+    /// Merge `{"spec":{"desiredState":…}}` into a `ProtectionGroup`, with uid and resourceVersion of
     /// `version` in `metadata`, so that a group that changed meanwhile is a conflict.
     SetDesiredState {
         /// Where.
@@ -71,14 +71,14 @@ pub enum Effect {
         /// What it must change.
         version: ObjectVersion,
     },
-    /// Change how a VirtualMachine runs: merge [`RunChange::patch`], with uid and resourceVersion of
+    /// Change how a `VirtualMachine` runs: merge [`RunChange::patch`], with uid and resourceVersion of
     /// `version` in `metadata`.
     SetRunStrategy {
         /// Where.
         site: SiteName,
         /// In which namespace.
         namespace: String,
-        /// Which VirtualMachine.
+        /// Which `VirtualMachine`.
         machine: String,
         /// What to write.
         change: RunChange,
@@ -125,7 +125,7 @@ pub struct LockRenewal {
     pub renewed_at: Timestamp,
 }
 
-/// How a VirtualMachine's way to run changes.
+/// How a `VirtualMachine`'s way to run changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunChange {
     /// What the group wants with it.

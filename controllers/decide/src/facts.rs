@@ -15,7 +15,7 @@ pub struct ObjectVersion {
     pub resource_version: String,
 }
 
-/// One ProtectionGroup on one site.
+/// One `ProtectionGroup` on one site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GroupFacts {
     /// Namespace.
@@ -47,7 +47,7 @@ pub struct MachineFacts {
     pub namespace: String,
     /// Name.
     pub name: String,
-    /// Whether the VirtualMachine exists. Its instance can outlive it for a while.
+    /// Whether the `VirtualMachine` exists. Its instance can outlive it for a while.
     pub exists: bool,
     /// Its instance, if there is one.
     pub instance: Option<InstanceFacts>,
@@ -57,7 +57,7 @@ pub struct MachineFacts {
     pub unresolved_claims: Vec<String>,
 }
 
-/// One VirtualMachineInstance.
+/// One `VirtualMachineInstance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstanceFacts {
     /// `metadata.uid`.
@@ -107,7 +107,11 @@ pub struct NeighbourFacts {
     pub live: Vec<String>,
 }
 
-/// Another Failover, from anywhere.
+/// Another `Failover`, from anywhere.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, each read by one rule"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FailoverSummary {
     /// Name.
@@ -124,7 +128,7 @@ pub struct FailoverSummary {
     pub source: Option<SiteName>,
     /// Its phase.
     pub phase: FailoverPhase,
-    /// Whether it has announced that it will move: AcquireLock has begun.
+    /// Whether it has announced that it will move: `AcquireLock` has begun.
     pub announced: bool,
     /// Whether it has passed its safety check.
     pub passed_safety: bool,
@@ -160,7 +164,7 @@ pub struct LeaseFacts {
 /// One replicated volume, as the storage layer shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VolumeFacts {
-    /// Name of the storage resource: the PersistentVolume's name on both sites.
+    /// Name of the storage resource: the `PersistentVolume`'s name on both sites.
     pub name: String,
     /// Its replicas, sorted by node.
     pub replicas: Vec<ReplicaFacts>,

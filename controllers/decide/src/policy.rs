@@ -43,17 +43,17 @@ pub struct Policy {
 /// Deadlines of the steps (DECISIONS 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Timeouts {
-    /// For each step that only looks: Validate, LocateGroup, SafetyCheck.
+    /// For each step that only looks: Validate, `LocateGroup`, `SafetyCheck`.
     pub look: SignedDuration,
-    /// AcquireLock, and ReleaseLock with the rollback before it.
+    /// `AcquireLock`, and `ReleaseLock` with the rollback before it.
     pub lock: SignedDuration,
-    /// ClearTaints.
+    /// `ClearTaints`.
     pub clear_taints: SignedDuration,
-    /// StopSource.
+    /// `StopSource`.
     pub stop_source: SignedDuration,
-    /// ReleaseStorage.
+    /// `ReleaseStorage`.
     pub release_storage: SignedDuration,
-    /// StartTarget.
+    /// `StartTarget`.
     pub start_target: SignedDuration,
 }
 

@@ -72,7 +72,7 @@ pub fn release(volumes: &[VolumeFacts], direction: Direction<'_>) -> Result<(), 
             match replica.in_use {
                 Some(false) => {}
                 Some(true) => {
-                    missing.push(format!("{} is in use on {}", volume.name, replica.node))
+                    missing.push(format!("{} is in use on {}", volume.name, replica.node));
                 }
                 None => missing.push(format!(
                     "{} may be in use on {}: storage does not say",

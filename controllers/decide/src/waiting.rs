@@ -139,6 +139,27 @@ impl fmt::Display for WaitingOn {
                     "waiting for {failover} to stop its left-over copy on {site}"
                 )
             }
+            Self::Taints { .. } | Self::TaintsSettle { .. } => self.fmt_taints(f),
+            Self::StorageRelease { volumes } => {
+                write!(f, "waiting for storage: {}", volumes.join("; "))
+            }
+            Self::Stop {
+                site,
+                group,
+                machines,
+            } => fmt_group(f, (group, site), ("stop", "stopped"), machines),
+            Self::Start {
+                site,
+                group,
+                machines,
+            } => fmt_group(f, (group, site), ("start", "running"), machines),
+        }
+    }
+}
+
+impl WaitingOn {
+    fn fmt_taints(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Taints {
                 site,
                 taints,
@@ -161,45 +182,25 @@ impl fmt::Display for WaitingOn {
                     "waiting for the nodes of {site} to stay clear, clear since {since:.0}"
                 )
             }
-            Self::Stop {
-                site,
-                group,
-                machines,
-            } if machines.is_empty() => {
-                write!(f, "waiting for {group} on {site} to report stopped")
-            }
-            Self::Stop {
-                site,
-                group,
-                machines,
-            } => {
-                write!(
-                    f,
-                    "waiting for {group} on {site} to stop: {}",
-                    machines.join(", ")
-                )
-            }
-            Self::StorageRelease { volumes } => {
-                write!(f, "waiting for storage: {}", volumes.join("; "))
-            }
-            Self::Start {
-                site,
-                group,
-                machines,
-            } if machines.is_empty() => {
-                write!(f, "waiting for {group} on {site} to report running")
-            }
-            Self::Start {
-                site,
-                group,
-                machines,
-            } => {
-                write!(
-                    f,
-                    "waiting for {group} on {site} to start: {}",
-                    machines.join(", ")
-                )
-            }
+            other => f.write_str(other.reason()),
         }
+    }
+}
+
+/// `waiting for pg-a on dr to start: vm-1`, or to report it when no machine is late.
+fn fmt_group(
+    f: &mut fmt::Formatter<'_>,
+    (group, site): (&str, &str),
+    (verb, state): (&str, &str),
+    machines: &[String],
+) -> fmt::Result {
+    if machines.is_empty() {
+        write!(f, "waiting for {group} on {site} to report {state}")
+    } else {
+        write!(
+            f,
+            "waiting for {group} on {site} to {verb}: {}",
+            machines.join(", ")
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! The steps that only look: Validate, LocateGroup and SafetyCheck, and the front door.
+//! The steps that only look: Validate, `LocateGroup` and `SafetyCheck`, and the front door.
 
 use siterecovery_api::{GroupLocation, StepName, StepState};
 
@@ -245,7 +245,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Failovers of other groups to the same target that have not ended. One that has not announced
-    /// itself by AcquireLock will see us when it looks, and gives way.
+    /// itself by `AcquireLock` will see us when it looks, and gives way.
     fn rivals(&self, route: Route<'_>) -> Vec<&'a FailoverSummary> {
         let others = self.observed.other_failovers().into_iter();
         others

@@ -1,4 +1,4 @@
-//! The steps that change something: ClearTaints, StopSource, ReleaseStorage and StartTarget.
+//! The steps that change something: `ClearTaints`, `StopSource`, `ReleaseStorage` and `StartTarget`.
 
 use siterecovery_api::time::micro_time;
 use siterecovery_api::{DesiredState, StepName, StepState, reasons};

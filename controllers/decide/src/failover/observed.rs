@@ -48,6 +48,10 @@ pub struct FailoverFacts {
 }
 
 /// One site, as far as it can be seen. A silent site is an observation, not an error.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "three of them exist in a pass, and most are of the large kind"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum SiteView {
     /// It answered.

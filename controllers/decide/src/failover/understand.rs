@@ -39,7 +39,7 @@ pub enum Fetch<T> {
 /// stay empty. Objects that cannot be parsed are left out by the one who fetches.
 #[derive(Clone, Debug, Default)]
 pub struct SiteObjects {
-    /// ProtectionGroups of the Failover's namespace.
+    /// `ProtectionGroups` of the Failover's namespace.
     pub groups: Vec<ProtectionGroup>,
     /// Failovers of the namespace.
     pub failovers: Vec<Failover>,
@@ -47,11 +47,11 @@ pub struct SiteObjects {
     pub leases: Vec<Lease>,
     /// All nodes.
     pub nodes: Vec<Node>,
-    /// VirtualMachines of every namespace the groups name.
+    /// `VirtualMachines` of every namespace the groups name.
     pub machines: Vec<VirtualMachine>,
-    /// VirtualMachineInstances of the same namespaces.
+    /// `VirtualMachineInstances` of the same namespaces.
     pub instances: Vec<VirtualMachineInstance>,
-    /// PersistentVolumeClaims of the same namespaces.
+    /// `PersistentVolumeClaims` of the same namespaces.
     pub claims: Vec<PersistentVolumeClaim>,
 }
 

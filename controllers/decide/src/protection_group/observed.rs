@@ -1,4 +1,4 @@
-//! Everything one pass over a ProtectionGroup knows.
+//! Everything one pass over a `ProtectionGroup` knows.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub struct Member {
     pub namespace: String,
     /// Name.
     pub name: String,
-    /// The VirtualMachine, if it exists.
+    /// The `VirtualMachine`, if it exists.
     pub machine: Option<Machine>,
     /// Its instance, if there is one.
     pub instance: Option<InstanceFacts>,
@@ -58,7 +58,7 @@ pub struct Rival {
     pub group: String,
 }
 
-/// What a VirtualMachine says about how it runs.
+/// What a `VirtualMachine` says about how it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Machine {
     /// Version.
@@ -77,7 +77,7 @@ pub struct Machine {
     pub problem: Option<String>,
 }
 
-/// Everything one pass over a ProtectionGroup fetched.
+/// Everything one pass over a `ProtectionGroup` fetched.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     /// The site.
@@ -93,9 +93,9 @@ pub struct Fetched {
 /// The machines among which members are found.
 #[derive(Clone, Debug, Default)]
 pub struct MachineLists {
-    /// VirtualMachines.
+    /// `VirtualMachines`.
     pub machines: Vec<VirtualMachine>,
-    /// VirtualMachineInstances.
+    /// `VirtualMachineInstances`.
     pub instances: Vec<VirtualMachineInstance>,
 }
 

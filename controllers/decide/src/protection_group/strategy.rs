@@ -1,4 +1,4 @@
-//! How a VirtualMachine is asked to run or to stop, and how it gets its own strategy back.
+//! How a `VirtualMachine` is asked to run or to stop, and how it gets its own strategy back.
 
 use siterecovery_api::DesiredState;
 use siterecovery_api::kubevirt::{RUN_ALWAYS, RUN_HALTED, RUN_MANUAL};
@@ -48,7 +48,9 @@ fn start(
     let is_up = instance.is_some_and(InstanceFacts::is_up);
     match (strategy, original) {
         // `Manual` alone would not start it: it gets `Always` until it is up, and then its own back.
-        (RUN_HALTED, Some(RUN_MANUAL)) => Some((RUN_ALWAYS.to_owned(), OriginalStrategy::Keep)),
+        (RUN_HALTED, Some(RUN_MANUAL) | None) => {
+            Some((RUN_ALWAYS.to_owned(), OriginalStrategy::Keep))
+        }
         (RUN_MANUAL, _) if !is_live => Some((
             RUN_ALWAYS.to_owned(),
             OriginalStrategy::Remember(RUN_MANUAL.to_owned()),
@@ -58,7 +60,6 @@ fn start(
         }
         (RUN_HALTED, Some(RUN_HALTED)) => Some((RUN_ALWAYS.to_owned(), OriginalStrategy::Forget)),
         (RUN_HALTED, Some(own)) => Some((own.to_owned(), OriginalStrategy::Forget)),
-        (RUN_HALTED, None) => Some((RUN_ALWAYS.to_owned(), OriginalStrategy::Keep)),
         _ => None,
     }
 }

@@ -74,7 +74,7 @@ fn after_the_target_was_started_nothing_is_rolled_back_and_the_message_says_what
     let mut seen = Observed::calm()
         .source_stopped()
         .with_site("dr", |facts| {
-            facts.group = Some(group("dr", DesiredState::Running))
+            facts.group = Some(group("dr", DesiredState::Running));
         })
         .in_step(StepName::StartTarget)
         .with_lock(lease(UID, ME, at(590)));

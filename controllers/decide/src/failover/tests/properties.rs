@@ -309,3 +309,75 @@ proptest! {
         prop_assert!(phase.is_some_and(FailoverPhase::is_terminal), "{:?}", seen.failover.status);
     }
 }
+
+/// The checks above can fail: with a rule switched off, some observation breaks them.
+#[cfg(feature = "sabotage")]
+mod can_be_red {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::sabotage::Sabotage;
+
+    fn some_observation_breaks(
+        policy: &Policy,
+        bad: impl Fn(&Observed, &Decision<FailoverStatus>) -> bool,
+    ) -> bool {
+        // A plain linear congruential generator: the same bytes each time, without a seed to pass.
+        let mut state: u32 = 1;
+        (0..20_000).any(|_| {
+            let bytes: Vec<u8> = (0..80)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    state.to_be_bytes()[0]
+                })
+                .collect();
+            let (seen, second) = anything(&bytes);
+            bad(&seen, &decide(&seen, policy, at(second)))
+        })
+    }
+
+    fn starts_a_second_copy(seen: &Observed, decision: &Decision<FailoverStatus>) -> bool {
+        (starts(decision, "primary") && any_live(seen, "dr"))
+            || (starts(decision, "dr") && any_live(seen, "primary"))
+    }
+
+    #[test]
+    fn starting_before_the_release_is_noticed() {
+        assert!(!some_observation_breaks(&policy(), starts_a_second_copy));
+        let wrong = policy().with_sabotage(Sabotage::StartBeforeRelease);
+        assert!(some_observation_breaks(&wrong, starts_a_second_copy));
+    }
+
+    #[test]
+    fn a_rollback_after_the_start_is_noticed() {
+        let wrong = policy().with_sabotage(Sabotage::RollBackAfterStart);
+        assert!(some_observation_breaks(&wrong, starts_a_second_copy));
+    }
+
+    #[test]
+    fn acting_under_a_lost_lock_is_noticed() {
+        let acts_without_lock = |seen: &Observed, decision: &Decision<FailoverStatus>| {
+            let ended = seen
+                .failover
+                .status
+                .condition(conditions::SUCCEEDED)
+                .is_some()
+                || seen
+                    .failover
+                    .status
+                    .phase
+                    .is_some_and(FailoverPhase::is_terminal);
+            let foreign = seen
+                .facts("quorum")
+                .and_then(|f| f.lock.as_ref())
+                .is_some_and(|lock| lock.failover_uid.as_deref() != Some(UID));
+            let acts = decision
+                .effects
+                .iter()
+                .any(|e| matches!(e, Effect::SetDesiredState { .. }));
+            !ended && foreign && acts
+        };
+        assert!(!some_observation_breaks(&policy(), acts_without_lock));
+        let wrong = policy().with_sabotage(Sabotage::IgnoreLostLock);
+        assert!(some_observation_breaks(&wrong, acts_without_lock));
+    }
+}

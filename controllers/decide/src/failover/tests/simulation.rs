@@ -13,6 +13,10 @@ use crate::failover::{Observed, SiteView, StorageView, decide};
 use crate::policy::Policy;
 
 /// What goes wrong in a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one trouble, and any may be combined"
+)]
 #[derive(Clone, Copy, Default)]
 struct Trouble {
     /// The process dies after this many writes.
@@ -49,7 +53,7 @@ impl World {
         if trouble.source_lost {
             seen = seen
                 .with_site_lost("primary", at(-100))
-                .with_volumes(cut_off);
+                .with_volumes(|all| cut_off(all));
         }
         Self {
             seen,
@@ -239,14 +243,7 @@ impl World {
     }
 
     /// What must be the same however often the process died on the way.
-    fn end(
-        &self,
-    ) -> (
-        FailoverPhase,
-        Option<String>,
-        Vec<(String, DesiredState, bool)>,
-        bool,
-    ) {
+    fn end(&self) -> End {
         let status = &self.seen.failover.status;
         let verdict = status.condition(conditions::SUCCEEDED).unwrap();
         let groups = ["primary", "dr"].into_iter().filter_map(|site| {
@@ -263,14 +260,22 @@ impl World {
             .is_some_and(|facts| facts.lock.is_some());
         (
             status.phase.unwrap(),
-            Some(verdict.reason.clone()),
+            verdict.reason.clone(),
             groups.collect(),
             locked,
         )
     }
 }
 
-fn cut_off(volumes: &mut Vec<VolumeFacts>) {
+/// Phase, reason, what each site's group is asked and does, and whether the lock is still there.
+type End = (
+    FailoverPhase,
+    String,
+    Vec<(String, DesiredState, bool)>,
+    bool,
+);
+
+fn cut_off(volumes: &mut [VolumeFacts]) {
     for replica in volumes.iter_mut().flat_map(|volume| &mut volume.replicas) {
         if replica.site.as_deref() == Some("dr") {
             replica.connections.insert("primary-1".to_owned(), false);

@@ -550,8 +550,8 @@ fn a_lost_source_needs_proof_from_storage() {
     }));
     let decision = decided(&proven, 1);
     assert!(decision.status.step(StepName::StartTarget).is_some());
-    let list = &decision.status.conditions;
-    assert!(conditions::holds(list, conditions::SOURCE_FENCED, Truth::False).is_some());
+    let stored = &decision.status.conditions;
+    assert!(conditions::holds(stored, conditions::SOURCE_FENCED, Truth::False).is_some());
     // A blip is not a loss.
     let blip = proven.with_site_lost("primary", at(-5));
     assert_eq!(waits(&decided(&blip, 1)), Some(reasons::WAITING_FOR_SITE));

@@ -115,4 +115,19 @@ mod tests {
             assert!(seen.insert(doc.reason), "{} is listed twice", doc.reason);
         }
     }
+
+    #[test]
+    fn the_readme_shows_this_table() {
+        let readme = include_str!("../../README.md");
+        let row = |doc: &ReasonDoc| {
+            let kind = if doc.warning { "Warning" } else { "Normal" };
+            format!("| `{}` | {kind} | {} |", doc.reason, doc.meaning)
+        };
+        let rows: Vec<String> = ALL.iter().map(row).collect();
+        assert!(
+            readme.contains(&rows.join("\n")),
+            "replace the table by:\n{}",
+            rows.join("\n")
+        );
+    }
 }

@@ -123,3 +123,92 @@ fn machine(namespace: &str, name: &str, objects: MachineObjects<'_>) -> MachineF
         unresolved_claims: unresolved.into_iter().collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let pairs = pairs.iter();
+        pairs.map(|&(k, v)| (k.to_owned(), v.to_owned())).collect()
+    }
+
+    fn selector(value: serde_json::Value) -> LabelSelector {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_selector_needs_all_of_its_terms() {
+        let both = selector(serde_json::json!({
+            "matchLabels": {"app": "db"},
+            "matchExpressions": [
+                {"key": "tier", "operator": "In", "values": ["gold", "silver"]},
+                {"key": "drill", "operator": "DoesNotExist"}
+            ]
+        }));
+        assert!(selects(
+            &both,
+            Some(&labels(&[("app", "db"), ("tier", "gold")]))
+        ));
+        assert!(!selects(&both, Some(&labels(&[("app", "db")]))));
+        assert!(!selects(
+            &both,
+            Some(&labels(&[("app", "db"), ("tier", "gold"), ("drill", "")]))
+        ));
+        assert!(!selects(&both, None));
+    }
+
+    #[test]
+    fn an_empty_selector_selects_nothing() {
+        assert!(!selects(
+            &selector(serde_json::json!({})),
+            Some(&labels(&[("app", "db")]))
+        ));
+    }
+
+    #[test]
+    fn members_are_named_or_selected_and_each_counts_once() {
+        let group: ProtectionGroup = serde_json::from_value(serde_json::json!({
+            "apiVersion": "siterecovery.trilio.io/v1alpha1", "kind": "ProtectionGroup",
+            "metadata": {"name": "pg-a", "namespace": "here"},
+            "spec": {
+                "virtualMachines": [{"name": "one"}, {"name": "far", "namespace": "there"}, {"name": "gone"}],
+                "selector": {"matchLabels": {"app": "db"}}
+            }
+        }))
+        .unwrap();
+        let vm = |name: &str, namespace: &str, claim: &str| -> VirtualMachine {
+            serde_json::from_value(serde_json::json!({
+                "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
+                "metadata": {"name": name, "namespace": namespace, "labels": {"app": "db"}},
+                "spec": {"template": {"spec": {"volumes": [
+                    {"name": "d", "persistentVolumeClaim": {"claimName": claim}}]}}}
+            }))
+            .unwrap()
+        };
+        let claim: PersistentVolumeClaim = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "one-disk", "namespace": "here"}, "spec": {"volumeName": "pvc-1"}
+        }))
+        .unwrap();
+        let machines = [
+            vm("one", "here", "one-disk"),
+            vm("two", "here", "lost"),
+            vm("far", "there", "lost"),
+        ];
+        let found = members_of(
+            &group,
+            MachineObjects {
+                machines: &machines,
+                instances: &[],
+                claims: &[claim],
+            },
+        );
+        let brief: Vec<_> = found.iter().map(|m| (m.name.as_str(), m.exists)).collect();
+        assert_eq!(
+            brief,
+            [("gone", false), ("one", true), ("two", true), ("far", true)]
+        );
+        assert_eq!(found[1].volumes, ["pvc-1"]);
+        assert_eq!(found[2].unresolved_claims, ["lost"]);
+    }
+}

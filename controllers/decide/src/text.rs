@@ -86,3 +86,64 @@ pub fn forced_banner(target: &str) -> Vec<String> {
 pub fn failure(message: &str) -> Vec<String> {
     vec![format!("[ERROR] {message}"), ABORTED.to_owned()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_are_the_guides_byte_for_byte() {
+        let one = |word: &str| vec![word.to_owned()];
+        assert_eq!(
+            lock_refusal("pg-a", "failover-controller-12345").join("\n"),
+            "[ERROR] Failed to acquire failover lock for pg-a
+Failover lock is held by: failover-controller-12345
+[ERROR] Failover aborted — another failover is already in progress for this Protection Group"
+        );
+        assert_eq!(
+            safety_refusal("cluster2", &one("pg-a"), &[]).join("\n"),
+            "⚠ SAFETY CHECK: Other Protection Groups have running VMs on cluster2:
+    - pg-a
+UNSAFE to remove taints on cluster2 - other Protection Groups have running VMs
+This could cause scheduling issues for those VMs
+To override this safety check, use --force flag (NOT RECOMMENDED)
+[ERROR] Failover aborted"
+        );
+        assert_eq!(
+            forced_banner("cluster2").join("\n"),
+            "⚠️  WARNING: Force mode enabled - safety checks bypassed
+⚠️  Using --force can disrupt other Protection Groups
+[INFO] Removing quorum taints on cluster2 (force mode)..."
+        );
+        assert_eq!(
+            [
+                VALIDATING.to_owned(),
+                detecting("pg-a"),
+                creating("failover-pg-a-1730400000"),
+                MONITORING.to_owned(),
+                phase(FailoverPhase::Running),
+                phase(FailoverPhase::Succeeded),
+                success("pg-a", "cluster2", false),
+                success("pg-b", "cluster2", true),
+            ]
+            .join("\n"),
+            "[INFO] Validating authentication...
+[INFO] Detecting VM locations for pg-a...
+[INFO] Creating Failover CR: failover-pg-a-1730400000
+[INFO] Monitoring Failover CR status...
+[INFO] Phase: Running
+[INFO] Phase: Succeeded
+[SUCCESS] Failover of pg-a to cluster2 completed successfully
+[SUCCESS] Failover of pg-b to cluster2 completed (force mode)"
+        );
+    }
+
+    #[test]
+    fn a_stale_group_adds_its_line_before_the_last() {
+        let names = vec!["pg-a".to_owned()];
+        let lines = safety_refusal("cluster2", &names, &names);
+        assert_eq!(lines.len(), 7);
+        assert!(lines[5].contains("stale") && lines[5].contains("desiredState"));
+        assert_eq!(lines[6], ABORTED);
+    }
+}

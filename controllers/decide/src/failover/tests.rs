@@ -2,6 +2,7 @@
 
 mod builder;
 mod ends;
+mod locking;
 mod properties;
 mod simulation;
 mod steps;

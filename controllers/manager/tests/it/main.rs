@@ -1,0 +1,7 @@
+//! Both controllers on embedded sites, in paused time.
+
+mod failover;
+mod lab;
+mod malformed;
+mod protection_group;
+mod trouble;

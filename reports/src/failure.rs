@@ -1,6 +1,8 @@
 //! One failure in the order in which people read it, shared by all reports:
 //! file and line; what was expected; the last difference seen; the timeline; the seed and the command that repeats it.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use sitedrill_model::event::{RunInfo, TimeMode};
 use sitedrill_model::record::{ChapterRecord, DrillRecord, RunRecord, StepRecord};
@@ -191,12 +193,13 @@ pub(crate) fn passage(record: &RunRecord, drill: &DrillRecord, timeline_lines: u
     let mut out = String::new();
     if found.is_empty() {
         let cause = cause(drill);
-        out.push_str(&format!(
-            "{}\n{}: {}\n",
+        let _ = writeln!(
+            out,
+            "{}\n{}: {}",
             one_line(&drill.info.file),
             cause.class,
             cause.message
-        ));
+        );
     }
     for found in &found {
         if !out.is_empty() {
@@ -216,7 +219,7 @@ pub(crate) fn passage(record: &RunRecord, drill: &DrillRecord, timeline_lines: u
     }
     if let Some(run) = &record.run {
         let command = repeat_command(drill, run);
-        out.push_str(&format!("\nseed {}; repeat with\n  {command}\n", run.seed));
+        let _ = writeln!(out, "\nseed {}; repeat with\n  {command}", run.seed);
     }
     out
 }
@@ -225,15 +228,16 @@ fn failure_text(found: &Found<'_>, drill: &DrillRecord, start: Option<Timestamp>
     let failure = found.failure;
     let mut out = format!("{}\n", place(found, drill));
     if let Some(context) = context(found, drill) {
-        out.push_str(&format!("  {context}\n"));
+        let _ = writeln!(out, "  {context}");
     }
-    out.push_str(&format!(
-        "{}: {}\n",
+    let _ = writeln!(
+        out,
+        "{}: {}",
         kind_name(failure.kind),
         plain(&failure.message).trim_end()
-    ));
+    );
     for (title, text) in evidence(failure, start) {
-        out.push_str(&format!("{title}\n{}", indent(&text, 4)));
+        let _ = write!(out, "{title}\n{}", indent(&text, 4));
     }
     out
 }

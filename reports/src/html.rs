@@ -66,16 +66,15 @@ fn verdict(record: &RunRecord) -> Verdict {
 fn headline(record: &RunRecord) -> String {
     let count = record.drills.len();
     let drills = if count == 1 { "drill" } else { "drills" };
+    let bad = record.drills.iter().filter(|d| is_problem(d.verdict));
+    let bad = bad.count();
     match verdict(record) {
         Verdict::Passed if count == 1 => "The drill passed".to_owned(),
         Verdict::Passed => format!("All checks of {count} {drills} held"),
-        other => {
-            let bad = record.drills.iter().filter(|d| is_problem(d.verdict));
-            match (other, bad.count()) {
-                (Verdict::Skipped, _) => "No drill was run".to_owned(),
-                (Verdict::Aborted, 0) => "The run was stopped".to_owned(),
-                (_, bad) => format!("{bad} of {count} {drills} did not pass"),
-            }
+        Verdict::Skipped => "No drill was run".to_owned(),
+        Verdict::Aborted if bad == 0 => "The run was stopped".to_owned(),
+        Verdict::Aborted | Verdict::Inconclusive | Verdict::Failed => {
+            format!("{bad} of {count} {drills} did not pass")
         }
     }
 }

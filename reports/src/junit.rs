@@ -9,6 +9,7 @@
 //! **Invariant:** the text is well-formed XML 1.0 whatever the systems under test printed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -220,10 +221,10 @@ fn output(drill: &DrillRecord) -> String {
         if drill.chapters.len() > 1 {
             let name = one_line(&chapter.info.name);
             let verdict = verdict_name(chapter.verdict);
-            out.push_str(&format!("== {name}: {verdict}\n"));
+            let _ = writeln!(out, "== {name}: {verdict}");
         }
         for line in &chapter.prepared {
-            out.push_str(&format!("given  {}\n", one_line(line)));
+            let _ = writeln!(out, "given  {}", one_line(line));
         }
         for step in &chapter.steps {
             out.push_str(&step_output(step, start));
@@ -257,6 +258,6 @@ fn step_output(step: &StepRecord, start: Option<jiff::Timestamp>) -> String {
         (None, Some(reason)) => format!("skipped: {}", one_line(reason)),
         (None, None) => "did not end".to_owned(),
     };
-    out.push_str(&format!("{:>12}{}\n", "", end.trim_end_matches(": ")));
+    let _ = writeln!(out, "{:>12}{}", "", end.trim_end_matches(": "));
     out
 }

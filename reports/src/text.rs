@@ -4,6 +4,7 @@
 //! escape sequences that rewrite a terminal, and characters that make an XML file unreadable.
 //! What is removed here is still in `events.jsonl` and `record.json`.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -87,10 +88,11 @@ pub(crate) fn cap(text: &str, max_bytes: usize) -> String {
     if !out.ends_with('\n') {
         out.push('\n');
     }
-    out.push_str(&format!(
-        "[… {lines} lines ({} bytes) left out here; record.json has them all …]\n",
+    let _ = writeln!(
+        out,
+        "[… {lines} lines ({} bytes) left out here; record.json has them all …]",
         left_out.len()
-    ));
+    );
     out.push_str(&text[tail..]);
     out
 }
@@ -195,7 +197,7 @@ mod tests {
     fn a_long_text_keeps_head_and_tail_and_says_what_is_missing() {
         let mut text = String::new();
         for i in 0..1000 {
-            text.push_str(&format!("line {i}\n"));
+            let _ = writeln!(text, "line {i}");
         }
         let capped = cap(&text, 200);
         assert!(capped.starts_with("line 0\n"), "{capped}");

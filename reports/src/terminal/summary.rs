@@ -1,5 +1,7 @@
 //! What a run came to: the failures in reading order, one line a drill, totals, the folder of the reports.
 
+use std::fmt::Write as _;
+
 use sitedrill_model::Verdict;
 use sitedrill_model::record::{DrillRecord, RunRecord};
 
@@ -31,7 +33,7 @@ pub fn summary(record: &RunRecord, look: Look) -> String {
     }
     out.push_str(&totals(record));
     if let Some(run) = &record.run {
-        out.push_str(&format!("reports: {}\n", one_line(&run.wall.out)));
+        let _ = writeln!(out, "reports: {}", one_line(&run.wall.out));
     }
     out
 }
@@ -113,14 +115,16 @@ fn totals(record: &RunRecord) -> String {
     let mut out = format!("\n{count} {drills}: {}", counts.join(", "));
     let site: f64 = record.drills.iter().filter_map(site_seconds).sum();
     if site > 0.0 {
-        out.push_str(&format!("; {} on the sites", human(site)));
+        let _ = write!(out, "; {} on the sites", human(site));
     }
     match &record.end {
-        Some(end) => out.push_str(&format!("; {} here", human(end.wall.seconds))),
+        Some(end) => {
+            let _ = write!(out, "; {} here", human(end.wall.seconds));
+        }
         None => out.push_str("; the run did not end"),
     }
     if let Some(run) = &record.run {
-        out.push_str(&format!("; seed {}", run.seed));
+        let _ = write!(out, "; seed {}", run.seed);
     }
     out.push('\n');
     out

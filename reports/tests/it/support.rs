@@ -39,28 +39,28 @@ pub(crate) fn with_drills(drills: Vec<DrillRecord>) -> RunRecord {
 /// The failed drill with a text put wherever a system under test or a user's file can put one.
 pub(crate) fn hostile(text: &str) -> RunRecord {
     let mut drill = drill("safety-check");
-    drill.info.name = text.to_owned();
-    drill.info.classname = text.to_owned();
-    drill.info.file = text.to_owned();
-    drill.info.summary = text.to_owned();
+    text.clone_into(&mut drill.info.name);
+    text.clone_into(&mut drill.info.classname);
+    text.clone_into(&mut drill.info.file);
+    text.clone_into(&mut drill.info.summary);
     drill.info.tags = vec![text.to_owned()];
     let chapter = &mut drill.chapters[0];
-    chapter.info.name = text.to_owned();
+    text.clone_into(&mut chapter.info.name);
     for step in &mut chapter.steps {
-        step.text = text.to_owned();
+        text.clone_into(&mut step.text);
         for line in &mut step.transcript {
-            line.line = text.to_owned();
+            text.clone_into(&mut line.line);
         }
         let outcome = step.outcome.as_mut();
         if let Some(failure) = outcome.and_then(|outcome| outcome.failure.as_mut()) {
-            failure.message = text.to_owned();
+            text.clone_into(&mut failure.message);
             failure.expected = Some(text.to_owned());
             failure.diff = Some(text.to_owned());
         }
     }
     for seen in &mut chapter.observations {
-        seen.observation.what = text.to_owned();
-        seen.observation.site = text.to_owned();
+        text.clone_into(&mut seen.observation.what);
+        text.clone_into(&mut seen.observation.site);
     }
     with_drills(vec![drill])
 }

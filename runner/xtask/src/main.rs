@@ -1,3 +1,7 @@
-//! Entry point.
+//! `cargo xtask VERB`: the program; all it does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::main(std::env::args_os())
+}

@@ -1,0 +1,128 @@
+//! Every task of this repository, as a library with a thin program, so that tests call what people call.
+//!
+//! In the order in which to read it:
+//!
+//! - [`repo`]: the files of the repository, and programs started in it;
+//! - [`layers`]: who may use whom;
+//! - [`tidy`]: what a machine can see of style;
+//! - [`generated`]: files that are written from code;
+//! - [`stages`]: everything that must pass, one stage after another;
+//! - [`bless`]: writing anew what tests compare with.
+//!
+//! Each check has a pure core that takes values and returns problems; tests hand it wrong values and see it turn red.
+
+pub mod bless;
+pub mod generated;
+pub mod layers;
+pub mod repo;
+pub mod stages;
+pub mod tidy;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::repo::{Repo, say};
+
+/// What `bench` says and exits with while there is nothing to measure.
+const NO_BENCHMARKS: &str = "there are no benchmarks yet";
+
+/// The tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run everything that must pass, stage by stage.
+    Test {
+        /// Go on after a failed stage.
+        #[arg(long)]
+        keep_going: bool,
+    },
+    /// Check layers, file sizes, module docs, spaces, scenarios and generated files.
+    Tidy,
+    /// Write the custom resource definitions to controllers/deploy/crds/.
+    Crds {
+        /// Only say whether they are fresh.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the JSON Schema of the drill language to scenarios/.
+    Schema {
+        /// Only say whether it is fresh.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write anew all generated files, samples and snapshots; then read the diff.
+    Bless,
+    /// Run the benchmarks.
+    Bench,
+}
+
+/// Runs the task runner with these arguments, the first being its own name.
+///
+/// Exit codes: 0 done and all is well; 1 something is not; 2 usage, or nothing to do.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // To stdout for --help, to stderr for mistakes; a closed stream is nobody's error.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(&args.verb, &Repo::here()) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
+    let well = match verb {
+        Verb::Test { keep_going } => stages::run(repo, *keep_going)?,
+        Verb::Tidy => report(&tidy::problems(repo)?, "tidy"),
+        Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,
+        Verb::Schema { check } => generate(repo, &[generated::schema()?], *check)?,
+        Verb::Bless => bless::run(repo)?,
+        Verb::Bench => {
+            say(NO_BENCHMARKS);
+            return Ok(ExitCode::from(2));
+        }
+    };
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn generate(repo: &Repo, files: &[generated::Generated], check: bool) -> anyhow::Result<bool> {
+    if check {
+        return Ok(report(&generated::stale(repo, files)?, "generated files"));
+    }
+    for file in generated::write(repo, files)? {
+        say(&format!("wrote {file}"));
+    }
+    Ok(true)
+}
+
+/// Prints problems, one a line, and says whether there are none.
+fn report(problems: &[String], what: &str) -> bool {
+    for problem in problems {
+        say(problem);
+    }
+    match problems.len() {
+        0 => say(&format!("{what}: all is well")),
+        1 => say(&format!("{what}: 1 problem")),
+        many => say(&format!("{what}: {many} problems")),
+    }
+    problems.is_empty()
+}

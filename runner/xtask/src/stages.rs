@@ -1,0 +1,251 @@
+//! Everything that must pass, one stage after another, on any machine with a Rust toolchain.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::repo::{Repo, say};
+use crate::tidy;
+
+/// Crates that must compile without what other crates of the workspace would bring along.
+pub const PURE: [&str; 4] = [
+    "siterecovery-api",
+    "siterecovery-decide",
+    "sitedrill-model",
+    "sitedrill-reports",
+];
+
+/// How a stage ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It passed.
+    Passed,
+    /// It failed.
+    Failed,
+    /// An earlier stage failed.
+    NotRun,
+}
+
+/// A stage that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageResult {
+    /// Its name.
+    pub name: &'static str,
+    /// How it ended.
+    pub end: End,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Tests counted over all test programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+    /// Tests that were not run.
+    pub ignored: u64,
+}
+
+type Stage = (&'static str, fn(&Repo, &mut Counts) -> anyhow::Result<()>);
+
+const STAGES: [Stage; 6] = [
+    ("format", |repo, _| {
+        pass(repo.cargo(&["fmt", "--all", "--check"]))
+    }),
+    ("tidy", |repo, _| tidy_stage(repo)),
+    ("clippy", |repo, _| {
+        pass(repo.cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    }),
+    ("pure crates alone", |repo, _| pure(repo)),
+    ("docs", |repo, _| {
+        let mut command = repo.cargo(&["doc", "--workspace", "--no-deps"]);
+        command.env("RUSTDOCFLAGS", "-Dwarnings");
+        pass(command)
+    }),
+    ("tests", tests),
+];
+
+/// Runs the stages and prints a summary; says whether all passed.
+///
+/// # Errors
+///
+/// Only where the summary itself cannot be made; a stage that fails is a result.
+pub fn run(repo: &Repo, keep_going: bool) -> anyhow::Result<bool> {
+    let mut counts = Counts::default();
+    let mut results: Vec<StageResult> = Vec::new();
+    for (name, stage) in STAGES {
+        let stopped = results.iter().any(|result| result.end == End::Failed) && !keep_going;
+        let started = now();
+        let end = if stopped {
+            End::NotRun
+        } else {
+            say(&format!("\n=== {name}"));
+            match stage(repo, &mut counts) {
+                Ok(()) => End::Passed,
+                Err(error) => {
+                    say(&format!("error: {error:#}"));
+                    End::Failed
+                }
+            }
+        };
+        let took = started.elapsed();
+        if !stopped {
+            say(&format!("=== {name}: {} in {}", word(end), seconds(took)));
+        }
+        results.push(StageResult { name, end, took });
+    }
+    say(&summary(&results, counts));
+    Ok(results.iter().all(|result| result.end == End::Passed))
+}
+
+/// The stages with their times, and the tests counted.
+pub fn summary(results: &[StageResult], counts: Counts) -> String {
+    let mut text = String::from("\n");
+    for result in results {
+        let took = match result.end {
+            End::Passed | End::Failed => seconds(result.took),
+            End::NotRun => String::new(),
+        };
+        let line = format!("{:<8} {:<18} {took:>8}", word(result.end), result.name);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let Counts {
+        passed,
+        failed,
+        ignored,
+    } = counts;
+    let all = results.iter().all(|result| result.end == End::Passed);
+    let verdict = if all {
+        "all is well"
+    } else {
+        "NOT all is well"
+    };
+    let _ = write!(
+        text,
+        "{passed} tests passed, {failed} failed, {ignored} ignored; {verdict}"
+    );
+    text
+}
+
+fn word(end: End) -> &'static str {
+    match end {
+        End::Passed => "ok",
+        End::Failed => "FAILED",
+        End::NotRun => "not run",
+    }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+/// Starts a program and waits for it; its output goes straight to the terminal.
+pub(crate) fn pass(mut command: Command) -> anyhow::Result<()> {
+    let shown = show(&command);
+    say(&format!("$ {shown}"));
+    let status = command
+        .status()
+        .with_context(|| format!("failed to start {shown}"))?;
+    if !status.success() {
+        bail!("{shown} ended with {status}");
+    }
+    Ok(())
+}
+
+/// The command as one would type it.
+fn show(command: &Command) -> String {
+    let args = command.get_args().map(|arg| arg.to_string_lossy());
+    let words: Vec<_> = std::iter::once("cargo".into()).chain(args).collect();
+    words.join(" ")
+}
+
+fn tidy_stage(repo: &Repo) -> anyhow::Result<()> {
+    let problems = tidy::problems(repo)?;
+    for problem in &problems {
+        say(problem);
+    }
+    if !problems.is_empty() {
+        bail!("not tidy: {} problems", problems.len());
+    }
+    Ok(())
+}
+
+fn pure(repo: &Repo) -> anyhow::Result<()> {
+    for name in PURE {
+        pass(repo.cargo(&["check", "-p", name]))?;
+    }
+    Ok(())
+}
+
+/// Runs all tests, shows their output line by line, and counts them.
+fn tests(repo: &Repo, counts: &mut Counts) -> anyhow::Result<()> {
+    let mut command = repo.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let shown = show(&command);
+    say(&format!("$ {shown}"));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("failed to start {shown}"))?;
+    let output = child.stdout.take().expect("its output was asked for");
+    let mut stdout = std::io::stdout();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.context("failed to read the output of the tests")?;
+        let line = String::from_utf8_lossy(&line);
+        counts.add(&line);
+        // A reader that went away must not stop the tests.
+        let _ = writeln!(stdout, "{line}");
+    }
+    let status = child.wait().context("failed to wait for the tests")?;
+    if !status.success() {
+        bail!("{shown} ended with {status}");
+    }
+    if counts.passed == 0 {
+        bail!("no test was run");
+    }
+    Ok(())
+}
+
+impl Counts {
+    /// Adds what a line of output says, if it is the closing line of a test program.
+    pub fn add(&mut self, line: &str) {
+        let Some((_, rest)) = line.split_once("test result: ") else {
+            return;
+        };
+        for part in rest.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a stage took on this machine is what is asked for"
+)]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}

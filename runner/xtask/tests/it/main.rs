@@ -1,0 +1,6 @@
+//! The checks of the task runner: that this repository passes them, and that each can turn red.
+
+mod freshness;
+mod layers;
+mod stages;
+mod tidy;

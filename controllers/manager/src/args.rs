@@ -65,7 +65,7 @@ pub struct FailoverArgs {
     )]
     #[command(flatten)]
     pub common: CommonArgs,
-    /// Address of the LINSTOR controller, such as <http://linstor-controller:3370>.
+    /// Address of the LINSTOR controller, such as `http://linstor-controller:3370`.
     /// Without it, storage is read from the DRBD Operator's `DRBDVolume` objects on each site.
     #[arg(long, env = "LINSTOR_URL")]
     pub linstor_url: Option<http::Uri>,

@@ -108,7 +108,7 @@ pub(crate) fn complain(
 mod tests {
     use super::*;
 
-    fn object(status: Value) -> DynamicObject {
+    fn object(status: &Value) -> DynamicObject {
         serde_json::from_value(json!({
             "metadata": {"name": "pg-a", "namespace": "site-recovery", "uid": "u", "resourceVersion": "7"},
             "spec": {"desiredState": 3}, "status": status,
@@ -125,7 +125,7 @@ mod tests {
         let first = complain(
             Kind::Failover,
             "quorum",
-            &object(json!({})),
+            &object(&json!({})),
             "spec is bad",
             at(5),
         )
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(first.patch["status"]["phase"], "Failed");
         assert_eq!(first.patch["metadata"]["resourceVersion"], "7");
         assert!(first.note.warning);
-        let again = object(first.patch["status"].clone());
+        let again = object(&first.patch["status"]);
         assert_eq!(
             complain(Kind::Failover, "quorum", &again, "spec is bad", at(9)),
             None
@@ -145,13 +145,13 @@ mod tests {
         let first = complain(
             Kind::ProtectionGroup,
             "dr",
-            &object(json!({})),
+            &object(&json!({})),
             "spec is bad",
             at(5),
         )
         .unwrap();
         assert_eq!(first.patch["status"]["currentState"], "unknown");
-        let again = object(first.patch["status"].clone());
+        let again = object(&first.patch["status"]);
         assert_eq!(
             complain(Kind::ProtectionGroup, "dr", &again, "spec is bad", at(9)),
             None
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_failover_that_has_ended_is_never_touched() {
-        let ended = object(json!({"phase": "Succeeded"}));
+        let ended = object(&json!({"phase": "Succeeded"}));
         assert_eq!(
             complain(Kind::Failover, "quorum", &ended, "status is bad", at(5)),
             None

@@ -34,7 +34,7 @@ use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
 use crate::telemetry::chain;
-use crate::watch::{Seen, Watches};
+use crate::watch::Watches;
 
 /// Runs the controller until `shutdown` completes.
 ///
@@ -115,11 +115,9 @@ fn watch(
         move |seen| {
             let key = Key::of(seen.object());
             let own = owner.own_writes.contains(seen.object());
-            match seen {
-                Seen::Present(DeserializeGuard(Ok(group))) => owner.claims().put(group),
-                Seen::Present(DeserializeGuard(Err(_))) | Seen::Gone(_) => {
-                    owner.claims().remove(&key);
-                }
+            match seen.present() {
+                Some(DeserializeGuard(Ok(group))) => owner.claims().put(group),
+                Some(DeserializeGuard(Err(_))) | None => owner.claims().remove(&key),
             }
             if !own {
                 send(&keys, key);

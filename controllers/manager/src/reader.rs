@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -41,6 +41,8 @@ pub(crate) enum ReadError {
     },
     #[error("failed to read {what} in time")]
     Silent { what: String },
+    #[error("{}", .0.error)]
+    StillSilent(SilentSite),
 }
 
 /// Reads from one site.
@@ -154,13 +156,41 @@ async fn in_time<T>(
     }
 }
 
-/// Since when each silent site has been silent, as this process saw it.
+/// Which sites are silent, as this process saw it.
+///
+/// A silent site costs each reader the whole of its time limit. So while a site is silent it is
+/// only asked now and then, and everyone else hears the last answer at once: a lost site must not
+/// slow down the very failovers that its loss causes.
 #[derive(Debug, Default)]
 pub(crate) struct Silence {
-    since: Mutex<BTreeMap<SiteName, Timestamp>>,
+    sites: Mutex<BTreeMap<SiteName, SilentSite>>,
+}
+
+/// A silent site is asked again when the last try began this long ago.
+const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(2);
+
+/// What is known of a silent site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SilentSite {
+    /// Since when it has been silent.
+    pub(crate) since: Timestamp,
+    /// What the last try said.
+    pub(crate) error: String,
+    asked: Timestamp,
 }
 
 impl Silence {
+    /// The last word on a site that need not be asked now. Whoever gets `None` asks.
+    pub(crate) fn of(&self, site: &str, now: Timestamp) -> Option<SilentSite> {
+        let mut sites = self.lock();
+        let silent = sites.get_mut(site)?;
+        if now.duration_since(silent.asked) >= ASK_AGAIN_AFTER {
+            silent.asked = now;
+            return None;
+        }
+        Some(silent.clone())
+    }
+
     /// The site gave an answer.
     pub(crate) fn ended(&self, site: &str) {
         if self.lock().remove(site).is_some() {
@@ -169,15 +199,45 @@ impl Silence {
     }
 
     /// The site gave none; since when that has been so.
-    pub(crate) fn goes_on(&self, site: &str, now: Timestamp) -> Timestamp {
-        *self.lock().entry(site.to_owned()).or_insert_with(|| {
-            tracing::warn!(site, "a site does not answer");
-            now
-        })
+    pub(crate) fn goes_on(&self, site: &str, error: &str, now: Timestamp) -> Timestamp {
+        let mut sites = self.lock();
+        let silent = sites.entry(site.to_owned()).or_insert_with(|| {
+            tracing::warn!(site, error, "a site does not answer");
+            SilentSite {
+                since: now,
+                error: String::new(),
+                asked: now,
+            }
+        });
+        error.clone_into(&mut silent.error);
+        silent.since
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SiteName, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SiteName, SilentSite>> {
         // The map changes by single calls only, so a panic elsewhere leaves it usable.
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_silent_site_is_asked_now_and_then_and_remembers_since_when_it_is_silent() {
+        let silence = Silence::default();
+        assert_eq!(silence.of("primary", at(10)), None, "nothing is known: ask");
+        silence.goes_on("primary", "no route", at(10));
+        let known = silence.of("primary", at(11)).unwrap();
+        assert_eq!((known.since, known.error.as_str()), (at(10), "no route"));
+        assert_eq!(silence.of("primary", at(12)), None, "one asks again");
+        assert!(silence.of("primary", at(12)).is_some(), "and only one");
+        assert_eq!(silence.goes_on("primary", "no answer", at(17)), at(10));
+        silence.ended("primary");
+        assert_eq!(silence.of("primary", at(18)), None);
     }
 }

@@ -50,9 +50,13 @@ impl Watches {
             while let Some(event) = events.next().await {
                 match event {
                     Ok(Event::Init | Event::InitDone) => {}
-                    Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                    Ok(Event::InitApply(object)) => {
                         recovered(&mut failing, &name);
-                        see(Seen::Present(object));
+                        see(Seen::Listed(object));
+                    }
+                    Ok(Event::Apply(object)) => {
+                        recovered(&mut failing, &name);
+                        see(Seen::Changed(object));
                     }
                     Ok(Event::Delete(object)) => {
                         recovered(&mut failing, &name);
@@ -77,8 +81,10 @@ impl Watches {
 
 /// An object as a watch shows it.
 pub(crate) enum Seen<K> {
-    /// It exists, new or changed.
-    Present(K),
+    /// It exists. This is the start of the watch, or a new start after changes may have been missed.
+    Listed(K),
+    /// It is new or has changed.
+    Changed(K),
     /// It has been deleted; this was its last state.
     Gone(K),
 }
@@ -87,7 +93,15 @@ impl<K> Seen<K> {
     /// The object, whether it is still there or not.
     pub(crate) fn object(&self) -> &K {
         match self {
-            Self::Present(object) | Self::Gone(object) => object,
+            Self::Listed(object) | Self::Changed(object) | Self::Gone(object) => object,
+        }
+    }
+
+    /// The object if it is still there.
+    pub(crate) fn present(self) -> Option<K> {
+        match self {
+            Self::Listed(object) | Self::Changed(object) => Some(object),
+            Self::Gone(_) => None,
         }
     }
 }

@@ -23,7 +23,7 @@ use super::need::{Need, Seen};
 use crate::claims::named_members;
 use crate::key::Key;
 use crate::protection_group::selected;
-use crate::reader::{ReadError, Reader};
+use crate::reader::{ReadError, Reader, SilentSite};
 use crate::telemetry::chain;
 
 type Sites = BTreeMap<SiteName, Fetch<SiteObjects>>;
@@ -98,7 +98,11 @@ impl Request {
     async fn first_halves<'a>(&self, context: &'a Context) -> Vec<Half<'a>> {
         let halves = context.directory.sites.iter().map(|site| async move {
             let reader = context.readers.get(&site.name)?;
-            Some((site, reader, self.first_half(site, reader).await))
+            let read = match context.silence.of(&site.name, (context.now)()) {
+                Some(silent) => Err(ReadError::StillSilent(silent)),
+                None => self.first_half(site, reader).await,
+            };
+            Some((site, reader, read))
         });
         join_all(halves).await.into_iter().flatten().collect()
     }
@@ -262,18 +266,16 @@ impl Request {
             .names
             .into_iter()
             .collect();
+        if let Some(SilentSite { since, error, .. }) = context.silence.of(STORAGE, (context.now)())
+        {
+            return Fetch::Failed { since, error };
+        }
         match context.storage.volumes(&names).await {
             Ok(volumes) => {
                 context.silence.ended(STORAGE);
                 Fetch::Read(volumes)
             }
-            Err(error) => {
-                let since = context.silence.goes_on(STORAGE, (context.now)());
-                Fetch::Failed {
-                    since,
-                    error: chain(&error),
-                }
-            }
+            Err(error) => silent(context, STORAGE, chain(&error)),
         }
     }
 }
@@ -291,14 +293,16 @@ fn answered(
             context.silence.ended(site);
             Fetch::Read(objects)
         }
-        Err(error) => {
-            let since = context.silence.goes_on(site, (context.now)());
-            Fetch::Failed {
-                since,
-                error: chain(&error),
-            }
+        Err(ReadError::StillSilent(SilentSite { since, error, .. })) => {
+            Fetch::Failed { since, error }
         }
+        Err(error) => silent(context, site, chain(&error)),
     }
+}
+
+fn silent<T>(context: &Context, site: &str, error: String) -> Fetch<T> {
+    let since = context.silence.goes_on(site, &error, (context.now)());
+    Fetch::Failed { since, error }
 }
 
 /// Adds the machines a group names or selects, and returns the keys of all members.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Node, Taint};
+use k8s_openapi::api::core::v1::Node;
 use kube::core::{DeserializeGuard, DynamicObject};
-use kube::discovery::ApiResource;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
 use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
@@ -137,13 +136,11 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
             let key = Key::of(seen.object());
             let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
-            match seen {
-                Seen::Present(DeserializeGuard(Ok(failover)))
-                    if !is_active(failover.status.as_ref()) =>
-                {
+            match seen.present() {
+                Some(DeserializeGuard(Ok(failover))) if !is_active(failover.status.as_ref()) => {
                     triggers.context.forget(&key);
                 }
-                Seen::Present(DeserializeGuard(Ok(failover))) => {
+                Some(DeserializeGuard(Ok(failover))) => {
                     let group =
                         Subject::Group(Key::new(&key.namespace, &failover.spec.protection_group));
                     triggers.context.interest().add(&key, group);
@@ -151,7 +148,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                         triggers.look_at(key);
                     }
                 }
-                Seen::Present(DeserializeGuard(Err(_))) | Seen::Gone(_) => triggers.look_at(key),
+                Some(DeserializeGuard(Err(_))) | None => triggers.look_at(key),
             }
         },
     );
@@ -177,9 +174,8 @@ fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, clie
     watches.add(format!("Leases on {}", site.name), api, move |seen| {
         let Key { namespace, name } = Key::of(seen.object());
         // A Failover that has ended may have left its lock behind on a site that was cut off.
-        if let (Seen::Present(lease), true) =
-            (&seen, namespace == *triggers.context.policy.namespace)
-            && let Some(failover) = lease.annotations().get(ANNOTATION_FAILOVER)
+        if !matches!(seen, Seen::Gone(_))
+            && let Some(failover) = seen.object().annotations().get(ANNOTATION_FAILOVER)
         {
             triggers.look_at(Key::new(&namespace, failover));
         }
@@ -190,42 +186,58 @@ fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, clie
 }
 
 fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
-    let groups: Api<DeserializeGuard<ProtectionGroup>> =
-        Api::namespaced(client.clone(), &triggers.context.policy.namespace);
-    let on_group = triggers.clone();
+    let namespace = &triggers.context.policy.namespace;
+    let groups: Api<DeserializeGuard<ProtectionGroup>> = Api::namespaced(client.clone(), namespace);
+    let (on_group, mut news) = (triggers.clone(), News::default());
     watches.add(
         format!("ProtectionGroups on {}", site.name),
         groups,
         move |seen| {
-            on_group.changed(&Subject::Group(Key::of(seen.object())));
+            // That a group was looked at again is no news.
+            let facts = |group: &ProtectionGroup| {
+                let mut status = group.status.clone();
+                if let Some(status) = &mut status {
+                    status.last_observed = None;
+                }
+                (group.spec.clone(), status)
+            };
+            if news.is(&seen, |group| group.0.as_ref().ok().map(facts)) {
+                on_group.changed(&Subject::Group(Key::of(seen.object())));
+            }
         },
     );
 
-    let instance = ApiResource::erase::<VirtualMachineInstance>(&());
-    let instances: Api<DynamicObject> = Api::all_with(client.clone(), &instance);
-    let on_instance = triggers.clone();
+    let instances: Api<DeserializeGuard<VirtualMachineInstance>> = Api::all(client.clone());
+    let (on_instance, mut news) = (triggers.clone(), News::default());
     watches.add(
         format!("VirtualMachineInstances on {}", site.name),
         instances,
         move |seen| {
-            on_instance.changed(&Subject::Machine(Key::of(seen.object())));
+            let facts = |vmi: &VirtualMachineInstance| {
+                let status = vmi.status.clone().unwrap_or_default();
+                let ready = status
+                    .conditions
+                    .into_iter()
+                    .find(|condition| condition.type_ == "Ready");
+                let ready = ready.map(|condition| condition.status);
+                (
+                    status.phase,
+                    ready,
+                    vmi.metadata.deletion_timestamp.is_some(),
+                )
+            };
+            if news.is(&seen, |vmi| vmi.0.as_ref().ok().map(facts)) {
+                on_instance.changed(&Subject::Machine(Key::of(seen.object())));
+            }
         },
     );
 
     let nodes: Api<Node> = Api::all(client.clone());
-    let (on_node, at) = (triggers.clone(), site.name.clone());
-    let mut known: BTreeMap<String, Vec<Taint>> = BTreeMap::new();
+    let (on_node, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
     watches.add(format!("Nodes on {}", site.name), nodes, move |seen| {
         // A node reports itself every few seconds; only its taints matter here.
-        let node = seen.object();
-        let taints = node
-            .spec
-            .iter()
-            .filter_map(|spec| spec.taints.clone())
-            .flatten()
-            .collect();
-        if known.get(&node.name_any()) != Some(&taints) {
-            known.insert(node.name_any(), taints);
+        let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone());
+        if news.is(&seen, taints) {
             on_node.changed(&Subject::Taints(at.clone()));
         }
     });
@@ -240,6 +252,39 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
                 on_volume.changed(&Subject::Volume(seen.object().name_any()));
             },
         );
+    }
+}
+
+/// What a watch has shown of each object so far, to tell news from repetition.
+struct News<Facts>(BTreeMap<Key, Facts>);
+
+impl<Facts> Default for News<Facts> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<Facts: PartialEq> News<Facts> {
+    /// Whether these facts of the object differ from the last ones, or the object is gone.
+    fn is<K: Resource>(&mut self, seen: &Seen<K>, facts: impl FnOnce(&K) -> Facts) -> bool {
+        let key = Key::of(seen.object());
+        match seen {
+            Seen::Gone(_) => {
+                self.0.remove(&key);
+                true
+            }
+            // Changes may have been missed before a new start, on whatever site was cut off.
+            Seen::Listed(object) => {
+                self.0.insert(key, facts(object));
+                true
+            }
+            Seen::Changed(object) => {
+                let facts = facts(object);
+                let known = self.0.get(&key) == Some(&facts);
+                self.0.insert(key, facts);
+                !known
+            }
+        }
     }
 }
 

@@ -289,7 +289,7 @@ impl Lab {
         .await;
     }
 
-    /// Asks every 100 ms until the answer is `Ok`, and panics with the last `Err` after `within`.
+    /// Asks every 200 ms until the answer is `Ok`, and panics with the last `Err` after `within`.
     pub(crate) async fn eventually<T, Fut>(&self, within: Duration, ask: impl Fn() -> Fut) -> T
     where
         Fut: Future<Output = Result<T, String>>,
@@ -303,7 +303,7 @@ impl Lab {
                     "gave up after {within:?}: {last}"
                 ),
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 

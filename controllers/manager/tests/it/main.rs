@@ -1,5 +1,6 @@
 //! Both controllers on embedded sites, in paused time.
 
+mod directory;
 mod failover;
 mod lab;
 mod malformed;

@@ -1,9 +1,12 @@
 //! Objects that nobody can understand (DECISIONS 6, STYLE 4.13).
 
-use kube::Api;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceValidation, JSONSchemaProps,
+};
 use kube::api::PostParams;
 use kube::core::DynamicObject;
 use kube::discovery::ApiResource;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use sitedrill_world::StorageModel;
 use siterecovery_api::{Failover, FailoverPhase, SiteDirectory};
@@ -14,26 +17,35 @@ use crate::lab::{Lab, MINUTE, NAMESPACE, message, phase};
 async fn permissive() -> Lab {
     let mut lab = Lab::bare(SiteDirectory::linstor(), StorageModel::Linstor).await;
     for site in ["primary", "dr", "quorum"] {
-        for mut crd in siterecovery_api::crds() {
-            let definitions: Api<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> =
-                Api::all(lab.client(site));
-            let name = crd.metadata.name.clone().unwrap();
-            let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
-            crd.spec.versions[0].schema = Some(serde_json::from_value(schema).unwrap());
-            crd.metadata.resource_version = definitions
-                .get(&name)
+        let definitions: Api<CustomResourceDefinition> = Api::all(lab.client(site));
+        for crd in siterecovery_api::crds() {
+            loosen(&definitions, crd)
                 .await
-                .unwrap()
-                .metadata
-                .resource_version;
-            definitions
-                .replace(&name, &PostParams::default(), &crd)
-                .await
-                .unwrap();
+                .expect("the definition may be edited");
         }
     }
     lab.start_controllers();
     lab
+}
+
+async fn loosen(
+    definitions: &Api<CustomResourceDefinition>,
+    mut crd: CustomResourceDefinition,
+) -> kube::Result<()> {
+    let anything = JSONSchemaProps {
+        type_: Some("object".to_owned()),
+        x_kubernetes_preserve_unknown_fields: Some(true),
+        ..JSONSchemaProps::default()
+    };
+    let name = crd.name_any();
+    crd.spec.versions[0].schema = Some(CustomResourceValidation {
+        open_api_v3_schema: Some(anything),
+    });
+    crd.metadata.resource_version = definitions.get(&name).await?.metadata.resource_version;
+    definitions
+        .replace(&name, &PostParams::default(), &crd)
+        .await
+        .map(drop)
 }
 
 async fn create(
@@ -43,8 +55,10 @@ async fn create(
     object: Value,
 ) -> Api<DynamicObject> {
     let api: Api<DynamicObject> = Api::namespaced_with(lab.client(site), NAMESPACE, resource);
-    let object = serde_json::from_value(object).unwrap();
-    api.create(&PostParams::default(), &object).await.unwrap();
+    let object = serde_json::from_value(object).expect("any object with metadata will do");
+    api.create(&PostParams::default(), &object)
+        .await
+        .expect("the definition lets everything through");
     api
 }
 

@@ -242,8 +242,18 @@ impl Terminal {
         if self.not_passed > 0 {
             parts.push(format!("{} not passed", self.not_passed));
         }
-        for (name, state) in &self.running {
-            parts.push(format!("{} ({})", one_line(name), one_line(&state.doing)));
+        let mut running = self.running.iter();
+        match (running.next(), self.running.len()) {
+            (Some((name, state)), 1) => {
+                parts.push(format!("{}: {}", one_line(name), one_line(&state.doing)));
+            }
+            // Of many that run side by side the names are all that fits.
+            (_, many) => {
+                let names: Vec<_> = self.running.keys().map(|name| one_line(name)).collect();
+                if many > 1 {
+                    parts.push(format!("{many} running: {}", names.join(", ")));
+                }
+            }
         }
         bar.set_message(parts.join("; "));
     }

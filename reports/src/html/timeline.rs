@@ -8,7 +8,7 @@ use crate::timeline::{Entry, entries};
 use crate::units::offset;
 
 /// A longer timeline is cut in the middle; a browser and a reader both give up at some point.
-const MAX_ROWS: usize = 600;
+const MAX_ENTRIES: usize = 600;
 
 /// The timeline as a table.
 pub(super) fn table(chapter: &ChapterRecord, sites: &[String], start: Option<Timestamp>) -> Markup {
@@ -31,48 +31,59 @@ pub(super) fn table(chapter: &ChapterRecord, sites: &[String], start: Option<Tim
                 @for lane in &lanes { th { (lane) } }
             } }
             tbody {
-                @for entry in head { (row(entry, &lanes, start)) }
+                @for instant in instants(head) { (row(instant, &lanes, start)) }
                 @if left_out > 0 {
                     tr class="gap" {
-                        td colspan=(lanes.len() + 2) { (left_out) " rows left out here; record.json has them all" }
+                        td colspan=(lanes.len() + 2) { (left_out) " entries left out here; record.json has them all" }
                     }
                 }
-                @for entry in tail { (row(entry, &lanes, start)) }
+                @for instant in instants(tail) { (row(instant, &lanes, start)) }
             }
         } }
     }
 }
 
 fn cut(entries: &[Entry]) -> (&[Entry], usize, &[Entry]) {
-    if entries.len() <= MAX_ROWS {
+    if entries.len() <= MAX_ENTRIES {
         return (entries, 0, &[]);
     }
-    let half = MAX_ROWS / 2;
+    let half = MAX_ENTRIES / 2;
     let tail = entries.len() - half;
     (&entries[..half], tail - half, &entries[tail..])
 }
 
-fn row(entry: &Entry, lanes: &[String], start: Timestamp) -> Markup {
+/// Entries of the same instant together: nothing says which of them came first.
+fn instants(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    entries.chunk_by(|a, b| a.at == b.at)
+}
+
+fn row(instant: &[Entry], lanes: &[String], start: Timestamp) -> Markup {
+    let at = instant.first().map(|entry| offset(start, entry.at));
     html! {
-        tr class=[entry.is_problem.then_some("bad")] {
-            td { (offset(start, entry.at)) }
+        tr {
+            td { (at.unwrap_or_default()) }
             td {
-                @if !entry.is_site {
-                    strong { (entry.who) } " "
-                    @if entry.is_problem { "✗ " }
-                    (entry.what)
+                @for entry in instant.iter().filter(|entry| !entry.is_site) {
+                    div class=[entry.is_problem.then_some("bad")] {
+                        strong { (entry.who) } " "
+                        @if entry.is_problem { "✗ " }
+                        (entry.what)
+                    }
                 }
             }
             @for lane in lanes {
                 td {
-                    @if entry.is_site && *lane == entry.who {
-                        @match entry.what.split_once("  ") {
-                            Some((object, what)) => { span class="object" { (object) } " " (what) }
-                            None => (entry.what),
-                        }
+                    @for entry in instant.iter().filter(|entry| entry.is_site && *lane == entry.who) {
+                        div { (observed(&entry.what)) }
                     }
                 }
             }
         }
     }
+}
+
+/// The object in a softer colour than what became of it.
+fn observed(what: &str) -> Markup {
+    let (object, what) = what.split_once("  ").unwrap_or(("", what));
+    html! { span class="object" { (object) } " " (what) }
 }

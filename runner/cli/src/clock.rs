@@ -1,6 +1,6 @@
 //! The one clock of a run.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sitedrill_model::event::TimeMode;
@@ -19,20 +19,29 @@ pub fn clock(mode: TimeMode) -> Now {
     }
 }
 
-/// A clock that can be handed out before the runtime exists in which its time passes.
+/// A clock that can be handed out before the runtime exists in which its time passes, and kept after its end.
 #[derive(Clone, Default)]
-pub struct LateClock(Arc<OnceLock<Now>>);
+pub struct LateClock(Arc<Mutex<Option<Now>>>);
 
 impl LateClock {
-    /// Sets the clock; only the first time counts.
+    /// Sets the clock.
     pub fn start(&self, now: &Now) {
-        let _ = self.0.set(now.clone());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.clone());
+    }
+
+    /// Stops the clock where it stands: outside its runtime, virtual time means nothing.
+    pub fn stop(&self) {
+        let last = (self.now())();
+        self.start(&(Arc::new(move || last) as Now));
     }
 
     /// The time; where virtual time starts, as long as the clock has not been set.
     pub fn now(&self) -> Now {
         let cell = self.0.clone();
-        Arc::new(move || cell.get().map_or(VIRTUAL_EPOCH, |now| now()))
+        Arc::new(move || {
+            let now = cell.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            now.map_or(VIRTUAL_EPOCH, |now| now())
+        })
     }
 }
 

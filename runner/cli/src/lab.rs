@@ -111,6 +111,9 @@ async fn lab(drill: &Drill, config: &LabConfig, voice: &Voice, shutdown: &Shutdo
     let early = early_end(&mut parts);
     stop.ask();
     while parts.join_next().await.is_some() {}
+    if config.time == TimeMode::Virtual {
+        voice.clock.stop();
+    }
     match early {
         Some(failure) => (verdict.max(failure.kind.verdict()), Some(failure)),
         None => (verdict, None),

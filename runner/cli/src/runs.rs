@@ -47,7 +47,7 @@ pub struct Ran {
 }
 
 /// Runs all drills and writes the reports. Progress goes to `terminal` as it happens.
-pub fn run(config: RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> io::Result<Ran> {
+pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> io::Result<Ran> {
     let started = tokio::time::Instant::now();
     let mut folder = RunFolder::create(&config.out)?;
     let mut events = Vec::new();
@@ -58,8 +58,8 @@ pub fn run(config: RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> i
         events.push(event);
         Ok(())
     };
-    take(of_run(0, EventKind::RunStarted(run_info(&config))))?;
-    let verdict = Pool::start(&config, shutdown).drain(&mut take)?;
+    take(of_run(0, EventKind::RunStarted(run_info(config))))?;
+    let verdict = Pool::start(config, shutdown).drain(&mut take)?;
     let exit = if shutdown.is_asked_for() {
         Exit::Interrupted
     } else {

@@ -27,7 +27,7 @@ pub(super) fn run(args: RunArgs) -> Exit {
     };
     let shutdown = signals::of_process();
     let mut terminal = Terminal::new(Box::new(io::stderr()), look(io::stderr().is_terminal()));
-    match runs::run(config, &mut terminal, &shutdown) {
+    match runs::run(&config, &mut terminal, &shutdown) {
         Ok(Ran { record, exit }) => {
             print(&match output {
                 OutputArg::Text => summary(&record, look(io::stdout().is_terminal())),

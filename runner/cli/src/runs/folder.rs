@@ -25,7 +25,7 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder. One that already holds a run is refused: evidence is never overwritten.
     pub fn create(path: &Path) -> io::Result<Self> {
-        fs::create_dir_all(path).map_err(|error| said("create the folder", path, error))?;
+        fs::create_dir_all(path).map_err(|error| said("create the folder", path, &error))?;
         let file = path.join(EVENTS);
         let events = File::options()
             .append(true)
@@ -39,7 +39,7 @@ impl RunFolder {
                         path.display()
                     ),
                 ),
-                _ => said("create", &file, error),
+                _ => said("create", &file, &error),
             })?;
         Ok(Self {
             path: path.to_owned(),
@@ -64,12 +64,12 @@ impl RunFolder {
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let file = self.path.join(name);
         let partial = self.path.join(format!("{name}.partial"));
-        fs::write(&partial, text).map_err(|error| said("write", &partial, error))?;
-        fs::rename(&partial, &file).map_err(|error| said("write", &file, error))
+        fs::write(&partial, text).map_err(|error| said("write", &partial, &error))?;
+        fs::rename(&partial, &file).map_err(|error| said("write", &file, &error))
     }
 }
 
-fn said(attempt: &str, path: &Path, error: io::Error) -> io::Error {
+fn said(attempt: &str, path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(
         error.kind(),
         format!("failed to {attempt} {}: {error}", path.display()),

@@ -1,5 +1,6 @@
 //! Drills on threads: each has a runtime of its own, and all of them send their events to one place.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -41,6 +42,7 @@ pub struct Pool {
 
 /// What the threads share.
 struct Shared {
+    /// The longest first, so that no thread is left with a suite when the others have nothing to do.
     drills: Vec<Selected>,
     lab: LabConfig,
     fail_fast: bool,
@@ -52,8 +54,10 @@ struct Shared {
 impl Pool {
     /// Starts the threads; they end by themselves when there is nothing left to run.
     pub fn start(config: &RunConfig, shutdown: &Shutdown) -> Self {
+        let mut drills = config.drills.clone();
+        drills.sort_by_key(|selected| Reverse(selected.drill.chapters.len()));
         let shared = Arc::new(Shared {
-            drills: config.drills.clone(),
+            drills,
             lab: config.lab.clone(),
             fail_fast: config.fail_fast,
             next: AtomicUsize::new(0),

@@ -29,16 +29,16 @@ pub(crate) fn run(args: &[&str]) -> Ended {
 
 /// A copy of the baseline drill with one text replaced by another, in a folder of its own.
 fn changed(folder: &Path, from: &str, to: &str) -> PathBuf {
-    let text = fs::read_to_string(scenarios().join("guide/1-baseline-failover.yaml")).unwrap();
+    let original = scenarios().join("guide/1-baseline-failover.yaml");
+    let text = fs::read_to_string(original).expect("the drill can be read");
     assert!(text.contains(from), "the drill no longer says {from}");
     // Snapshots stand beside the original, so the copy goes without.
-    let text: String = text
+    let lines: Vec<_> = text
         .lines()
         .filter(|line| !line.contains("snapshot:"))
-        .map(|line| format!("{line}\n"))
         .collect();
     let file = folder.join("changed.yaml");
-    fs::write(&file, text.replace(from, to)).unwrap();
+    fs::write(&file, lines.join("\n").replace(from, to)).expect("the copy can be written");
     file
 }
 

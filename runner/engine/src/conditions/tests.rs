@@ -1,3 +1,5 @@
+//! Conditions, each in the case in which it holds and the one in which it does not.
+
 use serde_json::json;
 use sitedrill_model::event::StepId;
 

@@ -1,3 +1,5 @@
+//! The judge, driven without a runtime.
+
 use serde_json::json;
 use sitedrill_model::scenario::Bound;
 

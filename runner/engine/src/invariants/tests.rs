@@ -1,3 +1,5 @@
+//! Invariants, each with a history that breaks it.
+
 use serde_json::Value;
 use serde_json::json;
 use sitedrill_model::scenario::{InvariantKind, ObjectKind};

@@ -1,3 +1,5 @@
+//! Measures of failovers from scripted histories.
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -38,19 +38,19 @@ pub struct RunArgs {
     /// Scenario and suite files, or folders of them.
     #[arg(value_name = "PATH", default_value = "scenarios")]
     pub paths: Vec<PathBuf>,
-    /// Where the sites come from.
+    /// Where the sites come from: `embedded` in this process, `envtest` from real kube-apiserver and etcd.
     #[arg(long, value_name = "KIND", default_value = "embedded")]
     pub sites: String,
-    /// How time passes. Virtual time jumps to the next thing that happens.
-    #[arg(long, value_enum, default_value_t = TimeArg::Virtual)]
-    pub time: TimeArg,
+    /// How time passes [default: virtual on embedded sites, real on all others].
+    #[arg(long, value_enum)]
+    pub time: Option<TimeArg>,
     /// Everything random comes from this number; the same seed gives the same run.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Which of the drills.
     #[command(flatten)]
     pub select: SelectArgs,
-    /// How many drills run at once [default: one a core in virtual time, all of them in real time].
+    /// How many drills run at once [default: one a core in virtual time, all of them in real time, two on real control planes].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Start no further drill once one has not passed.

@@ -98,7 +98,7 @@ fn run_info(config: &RunConfig) -> RunInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: config.lab.seed,
         time: config.lab.time,
-        sites: "embedded".to_owned(),
+        sites: config.lab.provider.name().to_owned(),
         selected: config.drills.len(),
         command: config.command.clone(),
         wall: WallStart {

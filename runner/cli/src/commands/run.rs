@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use jiff::tz::TimeZone;
 use sitedrill_model::event::TimeMode;
 use sitedrill_reports::{Look, Terminal, summary};
-use sitedrill_sites::Provider;
+use sitedrill_sites::{Assets, Provider};
 
 use super::{load, print, say};
 use crate::Exit;
@@ -43,25 +43,17 @@ pub(super) fn run(args: RunArgs) -> Exit {
 }
 
 fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
-    if args.sites != "embedded" {
-        let kind = &args.sites;
-        say(&format!("error: --sites {kind} is not in this version"));
-        say("help: `--sites embedded` needs no cluster and is the default");
-        return Err(Exit::Usage);
-    }
+    let provider = provider(&args.sites)?;
+    let time = time(args.time, &provider)?;
     let command = repeat(&args);
     let drills = load::select(load::load(&args.paths)?, &args.select, args.seed)?;
-    let time = match args.time {
-        TimeArg::Virtual => TimeMode::Virtual,
-        TimeArg::Real => TimeMode::Real,
-    };
     let run_id = run_id();
     Ok(RunConfig {
         jobs: args
             .jobs
-            .map_or_else(|| default_jobs(time, drills.len()), usize::from),
+            .map_or_else(|| default_jobs(time, &provider, drills.len()), usize::from),
         lab: LabConfig {
-            provider: Provider::Embedded,
+            provider,
             time,
             seed: args.seed,
             snapshots: snapshot_mode(args.update_snapshots),
@@ -77,11 +69,45 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
     })
 }
 
+/// What makes the sites; the binaries of real ones are looked for before anything is started.
+fn provider(kind: &str) -> Result<Provider, Exit> {
+    match kind {
+        "embedded" => Ok(Provider::Embedded),
+        "envtest" => Assets::find().map(Provider::Envtest).map_err(|error| {
+            say(&format!("error: {error}"));
+            Exit::Inconclusive
+        }),
+        other => {
+            say(&format!(
+                "error: --sites {other} is not in this version; use embedded or envtest"
+            ));
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// Virtual time is for what stays in the process: a socket's bytes would arrive after the clock has jumped.
+fn time(asked: Option<TimeArg>, provider: &Provider) -> Result<TimeMode, Exit> {
+    match (asked, provider) {
+        (None | Some(TimeArg::Virtual), Provider::Embedded) => Ok(TimeMode::Virtual),
+        (Some(TimeArg::Real), Provider::Embedded)
+        | (None | Some(TimeArg::Real), Provider::Envtest(_)) => Ok(TimeMode::Real),
+        (Some(TimeArg::Virtual), Provider::Envtest(_)) => {
+            say(
+                "error: --time virtual needs --sites embedded: real control planes live in real time",
+            );
+            Err(Exit::Usage)
+        }
+    }
+}
+
 /// In virtual time drills keep a core busy; in real time they mostly wait for their machines.
-fn default_jobs(time: TimeMode, drills: usize) -> usize {
-    match time {
-        TimeMode::Virtual => available_parallelism().map_or(1, usize::from),
-        TimeMode::Real => drills.max(1),
+/// Three real control planes keep two cores busy while they start, and take 1.5 GB.
+fn default_jobs(time: TimeMode, provider: &Provider, drills: usize) -> usize {
+    match (time, provider) {
+        (TimeMode::Virtual, _) => available_parallelism().map_or(1, usize::from),
+        (TimeMode::Real, Provider::Embedded) => drills.max(1),
+        (TimeMode::Real, Provider::Envtest(_)) => 2,
     }
 }
 
@@ -109,7 +135,10 @@ fn run_id() -> String {
 fn repeat(args: &RunArgs) -> String {
     let mut words = vec!["sitedrill".to_owned(), "run".to_owned()];
     words.extend(args.paths.iter().map(|path| path.display().to_string()));
-    if args.time == TimeArg::Real {
+    if args.sites != "embedded" {
+        words.push(format!("--sites {}", args.sites));
+    }
+    if args.time == Some(TimeArg::Real) {
         words.push("--time real".to_owned());
     }
     words.push(format!("--seed {}", args.seed));

@@ -2,6 +2,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
+use serde_json::Value;
 
 use crate::{Failover, ProtectionGroup};
 
@@ -24,18 +25,54 @@ pub fn crd_manifests() -> Vec<CrdManifest> {
     vec![
         CrdManifest {
             file_name: "protection-group-crd.yaml",
-            crd: ProtectionGroup::crd(),
+            crd: for_old_servers(ProtectionGroup::crd()),
         },
         CrdManifest {
             file_name: "failover-crd.yaml",
-            crd: Failover::crd(),
+            crd: for_old_servers(Failover::crd()),
         },
     ]
+}
+
+/// The same definition without what servers around Kubernetes 1.20 misread.
+///
+/// They refuse a schema with `null` among the values of an enum (`nullable` says the same), and take the default `""`
+/// for no default at all.
+fn for_old_servers(crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let mut tree = serde_json::to_value(crd).expect("a definition is JSON");
+    simplify(&mut tree);
+    serde_json::from_value(tree).expect("taking values out of lists leaves a definition")
+}
+
+fn simplify(tree: &mut Value) {
+    match tree {
+        Value::Object(map) => {
+            if let Some(Value::Array(values)) = map.get_mut("enum") {
+                values.retain(|value| !value.is_null());
+            }
+            if map.get("default").is_some_and(|default| default == "") {
+                map.remove("default");
+            }
+            map.values_mut().for_each(simplify);
+        }
+        Value::Array(items) => items.iter_mut().for_each(simplify),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_enum_offers_null_and_no_default_is_empty() {
+        let text = serde_json::to_string(&crds()).unwrap();
+        assert!(
+            text.contains("\"enum\":[")
+                && !text.contains("null]")
+                && !text.contains("\"default\":\"\"")
+        );
+    }
 
     #[test]
     fn the_definitions_are_what_the_guide_and_the_decisions_say() {

@@ -6,12 +6,14 @@
 //! - [`layers`]: who may use whom;
 //! - [`tidy`]: what a machine can see of style;
 //! - [`generated`]: files that are written from code;
+//! - [`control_plane`]: the binaries of a real API server, found or built;
 //! - [`stages`]: everything that must pass, one stage after another;
 //! - [`bless`]: writing anew what tests compare with.
 //!
 //! Each check has a pure core that takes values and returns problems; tests hand it wrong values and see it turn red.
 
 pub mod bless;
+pub mod control_plane;
 pub mod generated;
 pub mod layers;
 pub mod repo;
@@ -19,11 +21,14 @@ pub mod stages;
 pub mod tidy;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::repo::{Repo, say};
+use crate::stages::Options;
 
 /// What `bench` says and exits with while there is nothing to measure.
 const NO_BENCHMARKS: &str = "there are no benchmarks yet";
@@ -43,7 +48,12 @@ enum Verb {
         /// Go on after a failed stage.
         #[arg(long)]
         keep_going: bool,
+        /// Leave out every test that needs a real kube-apiserver.
+        #[arg(long)]
+        without_control_plane: bool,
     },
+    /// Find or build the binaries of a real control plane, and print their folder.
+    ControlPlane,
     /// Check layers, file sizes, module docs, spaces, scenarios and generated files.
     Tidy,
     /// Write the custom resource definitions to controllers/deploy/crds/.
@@ -87,7 +97,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
     let well = match verb {
-        Verb::Test { keep_going } => stages::run(repo, *keep_going)?,
+        Verb::Test {
+            keep_going,
+            without_control_plane,
+        } => {
+            let (keep_going, without_control_plane) = (*keep_going, *without_control_plane);
+            stages::run(
+                repo,
+                Options {
+                    keep_going,
+                    without_control_plane,
+                },
+            )?
+        }
+        Verb::ControlPlane => {
+            let folder = control_plane::find_or_make()?;
+            writeln!(std::io::stdout(), "{}", folder.display()).context("failed to print")?;
+            true
+        }
         Verb::Tidy => report(&tidy::problems(repo)?, "tidy"),
         Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,
         Verb::Schema { check } => generate(repo, &[generated::schema()?], *check)?,

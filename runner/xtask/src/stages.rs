@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::control_plane;
 use crate::repo::{Repo, say};
 use crate::tidy;
 
@@ -51,9 +53,27 @@ pub struct Counts {
     pub ignored: u64,
 }
 
-type Stage = (&'static str, fn(&Repo, &mut Counts) -> anyhow::Result<()>);
+/// How everything is to be run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Go on after a failed stage.
+    pub keep_going: bool,
+    /// Leave out what needs a real control plane, and say so.
+    pub without_control_plane: bool,
+}
 
-const STAGES: [Stage; 6] = [
+/// What stages leave for those after them.
+#[derive(Debug, Default)]
+struct Course {
+    without_control_plane: bool,
+    /// The folder of a real control plane's binaries.
+    assets: Option<PathBuf>,
+    counts: Counts,
+}
+
+type Stage = (&'static str, fn(&Repo, &mut Course) -> anyhow::Result<()>);
+
+const STAGES: [Stage; 7] = [
     ("format", |repo, _| {
         pass(repo.cargo(&["fmt", "--all", "--check"]))
     }),
@@ -74,6 +94,7 @@ const STAGES: [Stage; 6] = [
         command.env("RUSTDOCFLAGS", "-Dwarnings");
         pass(command)
     }),
+    ("control plane", |_, course| find_control_plane(course)),
     ("tests", tests),
 ];
 
@@ -82,17 +103,20 @@ const STAGES: [Stage; 6] = [
 /// # Errors
 ///
 /// Only where the summary itself cannot be made; a stage that fails is a result.
-pub fn run(repo: &Repo, keep_going: bool) -> anyhow::Result<bool> {
-    let mut counts = Counts::default();
+pub fn run(repo: &Repo, options: Options) -> anyhow::Result<bool> {
+    let mut course = Course {
+        without_control_plane: options.without_control_plane,
+        ..Course::default()
+    };
     let mut results: Vec<StageResult> = Vec::new();
     for (name, stage) in STAGES {
-        let stopped = results.iter().any(|result| result.end == End::Failed) && !keep_going;
+        let stopped = results.iter().any(|result| result.end == End::Failed) && !options.keep_going;
         let started = now();
         let end = if stopped {
             End::NotRun
         } else {
             say(&format!("\n=== {name}"));
-            match stage(repo, &mut counts) {
+            match stage(repo, &mut course) {
                 Ok(()) => End::Passed,
                 Err(error) => {
                     say(&format!("error: {error:#}"));
@@ -106,7 +130,7 @@ pub fn run(repo: &Repo, keep_going: bool) -> anyhow::Result<bool> {
         }
         results.push(StageResult { name, end, took });
     }
-    say(&summary(&results, counts));
+    say(&summary(&results, course.counts));
     Ok(results.iter().all(|result| result.end == End::Passed))
 }
 
@@ -190,9 +214,28 @@ fn pure(repo: &Repo) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn find_control_plane(course: &mut Course) -> anyhow::Result<()> {
+    if course.without_control_plane {
+        say("NOT RUN: every test on a real kube-apiserver, because of --without-control-plane");
+        return Ok(());
+    }
+    let folder = control_plane::find_or_make().context(
+        "failed to get a real control plane; --without-control-plane leaves out what needs one",
+    )?;
+    say(&format!("control plane: {}", folder.display()));
+    course.assets = Some(folder);
+    Ok(())
+}
+
 /// Runs all tests, shows their output line by line, and counts them.
-fn tests(repo: &Repo, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(repo: &Repo, course: &mut Course) -> anyhow::Result<()> {
     let mut command = repo.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    match &course.assets {
+        Some(folder) => command.env("KUBEBUILDER_ASSETS", folder),
+        // An empty folder, so that nothing is found by chance and half the tests run.
+        None => command.env("KUBEBUILDER_ASSETS", ""),
+    };
+    let counts = &mut course.counts;
     let shown = show(&command);
     say(&format!("$ {shown}"));
     let mut child = command

@@ -29,6 +29,7 @@ mod perform;
 mod protection_group;
 mod queue;
 mod reader;
+mod slim;
 mod storage;
 mod watch;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ObjectReference};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request};
 use kube::core::DynamicObject;
 use kube::core::object::HasStatus;
 use kube::discovery::ApiResource;
@@ -32,6 +32,7 @@ use crate::events::{Note, record};
 use crate::gate::{EffectGate, Gate};
 use crate::key::Key;
 use crate::malformed::{Kind, complain};
+use crate::slim::Named;
 use crate::telemetry::chain;
 
 /// What came of performing a decision.
@@ -165,7 +166,7 @@ impl Performer {
                     .map(drop)
             }
             Effect::RenewLock { renewal, version } => {
-                let leases = Api::<Lease>::namespaced(client, &renewal.namespace);
+                let leases = Api::<Named<Lease>>::namespaced(client, &renewal.namespace);
                 self.merge(leases, &renewal.lease, renewal.patch(version))
                     .await
             }
@@ -189,7 +190,7 @@ impl Performer {
                 state,
                 version,
             } => {
-                let groups = Api::<ProtectionGroup>::namespaced(client, namespace);
+                let groups = Api::<Named<ProtectionGroup>>::namespaced(client, namespace);
                 self.merge(groups, group, desired_state_patch(*state, version))
                     .await
             }
@@ -200,7 +201,7 @@ impl Performer {
                 keep,
                 version,
             } => {
-                let nodes = Api::<Node>::all(client);
+                let nodes = Api::<Named<Node>>::all(client);
                 self.merge(nodes, node, taints_patch(keep, version)).await
             }
             Effect::SetRunStrategy {
@@ -210,7 +211,7 @@ impl Performer {
                 change,
                 version,
             } => {
-                let machines = Api::<VirtualMachine>::namespaced(client, namespace);
+                let machines = Api::<Named<VirtualMachine>>::namespaced(client, namespace);
                 self.merge(machines, machine, change.patch(version)).await
             }
         }
@@ -238,11 +239,15 @@ impl Performer {
         let name = object.name_any();
         let what = format!("WriteStatus of {} {name} on {site}", K::kind(&()));
         let namespace = object.namespace().unwrap_or_default();
-        let api: Api<K> = Api::namespaced(self.client(site, &what)?, &namespace);
+        let client = self.client(site, &what)?;
         let params = self.post();
-        let written = self
+        let written: Named<K> = self
             .gated(&what, async {
-                api.replace_status(&name, &params, object).await
+                let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+                let request = Request::new(K::url_path(&(), Some(&namespace)))
+                    .replace_subresource("status", &name, &params, body)
+                    .map_err(kube::Error::BuildRequest)?;
+                client.request(request).await
             })
             .await?;
         Ok(written.resource_version())

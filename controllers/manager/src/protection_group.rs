@@ -8,13 +8,13 @@
 //! they keep the index of claims, from which a pass learns of rival groups.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::api::ListParams;
-use kube::core::{DeserializeGuard, DynamicObject, Selector};
-use kube::discovery::ApiResource;
-use kube::{Api, Client, ResourceExt};
+use kube::core::{DeserializeGuard, Selector};
+use kube::{Api, Client, Resource, ResourceExt};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
 use siterecovery_api::{ProtectionGroup, SiteName};
@@ -33,6 +33,7 @@ use crate::malformed::Kind;
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
+use crate::slim::{Guarded, Named};
 use crate::telemetry::chain;
 use crate::watch::Watches;
 
@@ -104,7 +105,7 @@ fn watch(
     sender: &UnboundedSender<Key>,
 ) -> Watches {
     let mut watches = Watches::new(seed);
-    let groups: Api<DeserializeGuard<ProtectionGroup>> = match namespace {
+    let groups: Api<Guarded<ProtectionGroup>> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
@@ -116,32 +117,40 @@ fn watch(
             let key = Key::of(seen.object());
             let own = owner.own_writes.contains(seen.object());
             match seen.present() {
-                Some(DeserializeGuard(Ok(group))) => owner.claims().put(group),
-                Some(DeserializeGuard(Err(_))) | None => owner.claims().remove(&key),
+                Some(Guarded(DeserializeGuard(Ok(group)))) => owner.claims().put(group),
+                Some(Guarded(DeserializeGuard(Err(_)))) | None => owner.claims().remove(&key),
             }
             if !own {
                 send(&keys, key);
             }
         },
     );
-    for resource in [
-        ApiResource::erase::<VirtualMachine>(&()),
-        ApiResource::erase::<VirtualMachineInstance>(&()),
-    ] {
-        let machines: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        let (owner, keys) = (Arc::clone(context), sender.clone());
-        let name = format!("{}s on {}", resource.kind, context.site);
-        watches.add(name, machines, move |seen| {
-            let machine = seen.object();
-            for key in owner
-                .claims()
-                .claimants(&Key::of(machine), machine.metadata.labels.as_ref())
-            {
-                send(&keys, key);
-            }
-        });
-    }
+    watch_machines::<VirtualMachine>(&mut watches, context, client, sender);
+    watch_machines::<VirtualMachineInstance>(&mut watches, context, client, sender);
     watches
+}
+
+/// Whatever changes in a machine concerns the groups that claim it; which fields is all the same.
+fn watch_machines<K>(
+    watches: &mut Watches,
+    context: &Arc<Context>,
+    client: &Client,
+    sender: &UnboundedSender<Key>,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + 'static,
+{
+    let machines: Api<Named<K>> = Api::all(client.clone());
+    let (owner, keys) = (Arc::clone(context), sender.clone());
+    let name = format!("{}s on {}", K::kind(&()), context.site);
+    watches.add(name, machines, move |seen| {
+        let machine = seen.object();
+        for key in owner
+            .claims()
+            .claimants(&Key::of(machine), machine.metadata.labels.as_ref())
+        {
+            send(&keys, key);
+        }
+    });
 }
 
 fn send(keys: &UnboundedSender<Key>, key: Key) {

@@ -20,6 +20,7 @@ use siterecovery_api::SiteName;
 
 use crate::error::absent_is_none;
 use crate::key::Key;
+use crate::slim::{Slim, SlimList, guarded};
 
 /// The answer to any request must have begun within this time.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -74,7 +75,7 @@ impl Reader {
             let Some(text) = absent_is_none(self.client.request_text(request).await)? else {
                 return Ok(None);
             };
-            understood(&text, |object| DeserializeGuard(Ok(object)), Ok).map(Some)
+            guarded(&text).map(Some).map_err(kube::Error::SerdeError)
         })
         .await
     }
@@ -135,14 +136,7 @@ impl Reader {
         let request = request.expect("a path made of Kubernetes names is a URL");
         let mut objects: Vec<K> = in_time(what, async {
             let text = self.client.request_text(request).await?;
-            understood(
-                &text,
-                |all: ObjectList<K>| all.items,
-                |some: ObjectList<DeserializeGuard<K>>| {
-                    let items = some.items.into_iter();
-                    Ok(items.filter_map(|guarded| guarded.0.ok()).collect())
-                },
-            )
+            understood(&text).map_err(kube::Error::SerdeError)
         })
         .await?;
         objects.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -150,22 +144,18 @@ impl Reader {
     }
 }
 
-/// Reads an answer: as what it should be, and if it is not that, behind a guard.
-///
-/// A guard reads everything twice and through a tree; nearly every object is what it should be.
-fn understood<Plain, Guarded, Out>(
-    text: &str,
-    plain: impl FnOnce(Plain) -> Out,
-    guarded: impl FnOnce(Guarded) -> Result<Out, kube::Error>,
-) -> Result<Out, kube::Error>
+/// Reads a list: all objects at once, and if one of them is not what it should be, each behind a
+/// guard.
+fn understood<K>(text: &str) -> Result<Vec<K>, serde_json::Error>
 where
-    Plain: DeserializeOwned,
-    Guarded: DeserializeOwned,
+    K: Resource + DeserializeOwned + Clone,
 {
-    match serde_json::from_str(text) {
-        Ok(object) => Ok(plain(object)),
-        Err(_) => guarded(serde_json::from_str(text).map_err(kube::Error::SerdeError)?),
+    if let Ok(all) = serde_json::from_str::<SlimList<K>>(text) {
+        return Ok(all.items.into_iter().map(|Slim(object)| object).collect());
     }
+    let some: ObjectList<DeserializeGuard<K>> = serde_json::from_str(text)?;
+    let items = some.items.into_iter();
+    Ok(items.filter_map(|guarded| guarded.0.ok()).collect())
 }
 
 fn order<K: Resource>(object: &K) -> (Option<&str>, Option<&str>) {

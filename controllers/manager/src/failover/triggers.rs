@@ -19,6 +19,7 @@ use super::{Context, is_active};
 use crate::backoff::WatchBackoff;
 use crate::interest::Subject;
 use crate::key::Key;
+use crate::slim::{Guarded, Named};
 use crate::storage::{LinstorClient, drbd_volume};
 use crate::telemetry::chain;
 use crate::watch::{Seen, Watches};
@@ -127,7 +128,7 @@ pub(super) fn watch(
 
 fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
-    let api: Api<DeserializeGuard<Failover>> = Api::namespaced(client.clone(), namespace);
+    let api: Api<Guarded<Failover>> = Api::namespaced(client.clone(), namespace);
     let triggers = triggers.clone();
     watches.add(
         format!("Failovers on {}", triggers.context.home),
@@ -137,10 +138,12 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
             let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
             match seen.present() {
-                Some(DeserializeGuard(Ok(failover))) if !is_active(failover.status.as_ref()) => {
+                Some(Guarded(DeserializeGuard(Ok(failover))))
+                    if !is_active(failover.status.as_ref()) =>
+                {
                     triggers.context.forget(&key);
                 }
-                Some(DeserializeGuard(Ok(failover))) => {
+                Some(Guarded(DeserializeGuard(Ok(failover)))) => {
                     let group =
                         Subject::Group(Key::new(&key.namespace, &failover.spec.protection_group));
                     triggers.context.interest().add(&key, group);
@@ -148,7 +151,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                         triggers.look_at(key);
                     }
                 }
-                Some(DeserializeGuard(Err(_))) | None => triggers.look_at(key),
+                Some(Guarded(DeserializeGuard(Err(_)))) | None => triggers.look_at(key),
             }
         },
     );
@@ -161,7 +164,7 @@ fn watch_other_failovers(
     client: &Client,
 ) {
     let namespace = &triggers.context.policy.namespace;
-    let api: Api<DeserializeGuard<Failover>> = Api::namespaced(client.clone(), namespace);
+    let api: Api<Guarded<Failover>> = Api::namespaced(client.clone(), namespace);
     let triggers = triggers.clone();
     watches.add(format!("Failovers on {}", site.name), api, move |seen| {
         triggers.changed(&Subject::Failover(Key::of(seen.object())));
@@ -169,7 +172,8 @@ fn watch_other_failovers(
 }
 
 fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
-    let api: Api<Lease> = Api::namespaced(client.clone(), &triggers.context.policy.namespace);
+    let api: Api<Named<Lease>> =
+        Api::namespaced(client.clone(), &triggers.context.policy.namespace);
     let triggers = triggers.clone();
     watches.add(format!("Leases on {}", site.name), api, move |seen| {
         let Key { namespace, name } = Key::of(seen.object());
@@ -187,7 +191,7 @@ fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, clie
 
 fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
-    let groups: Api<DeserializeGuard<ProtectionGroup>> = Api::namespaced(client.clone(), namespace);
+    let groups: Api<Guarded<ProtectionGroup>> = Api::namespaced(client.clone(), namespace);
     let (on_group, mut news) = (triggers.clone(), News::default());
     watches.add(
         format!("ProtectionGroups on {}", site.name),
@@ -201,13 +205,13 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
                 }
                 (group.spec.clone(), status)
             };
-            if news.is(&seen, |group| group.0.as_ref().ok().map(facts)) {
+            if news.is(&seen, |group| group.0.0.as_ref().ok().map(facts)) {
                 on_group.changed(&Subject::Group(Key::of(seen.object())));
             }
         },
     );
 
-    let instances: Api<DeserializeGuard<VirtualMachineInstance>> = Api::all(client.clone());
+    let instances: Api<Guarded<VirtualMachineInstance>> = Api::all(client.clone());
     let (on_instance, mut news) = (triggers.clone(), News::default());
     watches.add(
         format!("VirtualMachineInstances on {}", site.name),
@@ -226,18 +230,18 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
                     vmi.metadata.deletion_timestamp.is_some(),
                 )
             };
-            if news.is(&seen, |vmi| vmi.0.as_ref().ok().map(facts)) {
+            if news.is(&seen, |vmi| vmi.0.0.as_ref().ok().map(facts)) {
                 on_instance.changed(&Subject::Machine(Key::of(seen.object())));
             }
         },
     );
 
-    let nodes: Api<Node> = Api::all(client.clone());
+    let nodes: Api<Guarded<Node>> = Api::all(client.clone());
     let (on_node, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
     watches.add(format!("Nodes on {}", site.name), nodes, move |seen| {
         // A node reports itself every few seconds; only its taints matter here.
         let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone());
-        if news.is(&seen, taints) {
+        if news.is(&seen, |node| node.0.0.as_ref().ok().map(taints)) {
             on_node.changed(&Subject::Taints(at.clone()));
         }
     });

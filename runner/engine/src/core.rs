@@ -42,7 +42,11 @@ pub(crate) struct Source {
 impl Source {
     /// The key of an object of this source.
     pub(crate) fn key(&self, object: &Value) -> Key {
-        let name = objects::string(object, "/metadata/name").unwrap_or_default();
+        self.key_of(objects::string(object, "/metadata/name").unwrap_or_default())
+    }
+
+    /// The key of the object of that name.
+    pub(crate) fn key_of(&self, name: &str) -> Key {
         Key {
             site: self.site.clone(),
             kind: self.kind,

@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** the state of every source is known before [`Observer::start`] returns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,6 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::core::WatchEvent;
-use serde_json::Value;
 use sitedrill_model::scenario::{Action, Condition, Drill, ObjectKind, ObjectRef};
 use sitedrill_model::{Failure, FailureKind};
 use tokio::task::JoinSet;
@@ -22,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::core::{Core, Input, Source};
 use crate::objects::{self, Key};
-use crate::rest::{self, Rest};
+use crate::rest::{self, Lean, Rest, Sight};
 use crate::shared::{Look, Shared};
 use crate::{Target, kinds};
 
@@ -97,8 +96,8 @@ async fn catch_up_with(
 ) -> Result<(), Failure> {
     let mut why = "its watch does not bring what a list shows".to_owned();
     while Instant::now() < deadline {
-        match rest.list().await {
-            Ok((listed, _)) => {
+        match rest.versions().await {
+            Ok(listed) => {
                 // Listed again after a while: what the list holds may itself be overtaken.
                 let round = deadline.min(Instant::now() + Duration::from_secs(1));
                 let seen = |core: &mut Core, _| {
@@ -124,19 +123,22 @@ async fn catch_up_with(
 }
 
 /// Whether every object of a list was observed, and none that it lacks is still taken to exist.
-fn has_seen(core: &Core, source: &Source, listed: &[Value]) -> bool {
-    let present: BTreeSet<Key> = listed.iter().map(|object| source.key(object)).collect();
+fn has_seen(core: &Core, source: &Source, listed: &[Sight]) -> bool {
+    let listed = listed.iter().map(|object| {
+        let key = source.key_of(&object.metadata.name);
+        (key, object.metadata.resource_version.as_str())
+    });
+    let present: BTreeMap<Key, &str> = listed.collect();
     let known = objects::of_kind(
         core.objects(),
         &source.site,
         source.kind,
         Some(&source.namespace),
     );
-    known.into_iter().all(|(key, _)| present.contains(key))
-        && listed.iter().all(|object| {
-            let version = objects::resource_version(object);
-            core.history().has_seen(&source.key(object), version)
-        })
+    known.into_iter().all(|(key, _)| present.contains_key(key))
+        && present
+            .iter()
+            .all(|(key, version)| core.history().has_seen(key, version))
 }
 
 /// Lists a source for the first time; `None` if the site does not have the kind.
@@ -232,17 +234,17 @@ impl Watch {
         End::Resume
     }
 
-    fn news(&mut self, event: WatchEvent<Value>, shared: &Shared) -> Option<End> {
+    fn news(&mut self, event: WatchEvent<Lean>, shared: &Shared) -> Option<End> {
         let source = &self.source;
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                objects::resource_version(&object).clone_into(&mut self.version);
                 let object = self.rest.tidied(object);
+                objects::resource_version(&object).clone_into(&mut self.version);
                 shared.take(Input::Applied { source, object });
             }
             WatchEvent::Deleted(object) => {
-                objects::resource_version(&object).clone_into(&mut self.version);
                 let object = self.rest.tidied(object);
+                objects::resource_version(&object).clone_into(&mut self.version);
                 shared.take(Input::Deleted { source, object });
             }
             WatchEvent::Bookmark(bookmark) => self.version = bookmark.metadata.resource_version,

@@ -4,7 +4,12 @@ use futures::Stream;
 use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams, WatchParams};
 use kube::core::{ApiResource, DynamicObject, Request, Resource as _, WatchEvent};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+
+mod lean;
+
+pub(crate) use lean::{Lean, Sight};
 
 /// The field manager of everything that a scenario writes.
 const FIELD_MANAGER: &str = "sitedrill";
@@ -18,9 +23,9 @@ pub(crate) struct Rest {
 }
 
 #[derive(Deserialize)]
-struct List {
+struct List<T> {
     metadata: ListMeta,
-    items: Vec<Value>,
+    items: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -46,9 +51,16 @@ impl Rest {
     /// Every object, and the resourceVersion of the list.
     pub(crate) async fn list(&self) -> kube::Result<(Vec<Value>, String)> {
         let request = self.request().list(&ListParams::default());
-        let list: List = self.client.request(built(request)?).await?;
+        let list: List<Lean> = self.client.request(built(request)?).await?;
         let items = list.items.into_iter().map(|item| self.tidied(item));
         Ok((items.collect(), list.metadata.resource_version))
+    }
+
+    /// Which version of which objects there are.
+    pub(crate) async fn versions(&self) -> kube::Result<Vec<Sight>> {
+        let request = self.request().list(&ListParams::default());
+        let list: List<Sight> = self.client.request(built(request)?).await?;
+        Ok(list.items)
     }
 
     /// The object of this name; `None` if there is none.
@@ -65,9 +77,9 @@ impl Rest {
     pub(crate) async fn watch(
         &self,
         from: &str,
-    ) -> kube::Result<impl Stream<Item = kube::Result<WatchEvent<Value>>> + use<>> {
+    ) -> kube::Result<impl Stream<Item = kube::Result<WatchEvent<Lean>>> + use<>> {
         let request = self.request().watch(&WatchParams::default(), from);
-        self.client.request_events::<Value>(built(request)?).await
+        self.client.request_events::<Lean>(built(request)?).await
     }
 
     /// Merge-patches an object, or only its status.
@@ -80,7 +92,7 @@ impl Rest {
         } else {
             self.request().patch(name, &params, &patch)
         };
-        self.client.request::<Value>(built(request)?).await?;
+        self.client.request::<IgnoredAny>(built(request)?).await?;
         Ok(())
     }
 
@@ -88,19 +100,19 @@ impl Rest {
     pub(crate) async fn apply(&self, name: &str, manifest: &Value) -> kube::Result<()> {
         let params = PatchParams::apply(FIELD_MANAGER);
         let request = self.request().patch(name, &params, &Patch::Apply(manifest));
-        self.client.request::<Value>(built(request)?).await?;
+        self.client.request::<IgnoredAny>(built(request)?).await?;
         Ok(())
     }
 
     /// Deletes an object; that there is none is an error.
     pub(crate) async fn delete(&self, name: &str) -> kube::Result<()> {
         let request = self.request().delete(name, &DeleteParams::default());
-        self.client.request::<Value>(built(request)?).await?;
+        self.client.request::<IgnoredAny>(built(request)?).await?;
         Ok(())
     }
 
-    /// An object without what says nothing about it, and with the type that items of a list lack.
-    pub(crate) fn tidied(&self, mut object: Value) -> Value {
+    /// An object with the type that items of a list lack.
+    pub(crate) fn tidied(&self, Lean(mut object): Lean) -> Value {
         if let Some(map) = object.as_object_mut() {
             for (field, value) in [
                 ("apiVersion", &self.resource.api_version),
@@ -109,9 +121,6 @@ impl Rest {
                 map.entry(field)
                     .or_insert_with(|| Value::String(value.clone()));
             }
-        }
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
         }
         object
     }

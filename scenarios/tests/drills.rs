@@ -3,6 +3,7 @@
 //! `cargo test -p scenarios -- --list` lists them; `cargo test -p scenarios lock` runs those with `lock` in the name.
 //! `SITEDRILL_SEED=N` runs them under another seed; a failure prints the seed and the command that repeats it.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,7 +15,8 @@ fn main() -> ExitCode {
     let drills = match testing::load(Path::new(env!("CARGO_MANIFEST_DIR"))) {
         Ok(drills) => drills,
         Err(problems) => {
-            eprintln!("{problems}");
+            // To stderr, and nobody to tell if that is closed.
+            let _ = writeln!(std::io::stderr(), "{problems}");
             return ExitCode::FAILURE;
         }
     };

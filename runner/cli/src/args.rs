@@ -59,7 +59,7 @@ pub struct RunArgs {
     /// Write the snapshots of transcripts instead of comparing them.
     #[arg(long)]
     pub update_snapshots: bool,
-    /// The folder of the reports [default: sitedrill-runs/<time>-<id>].
+    /// The folder of the reports [default: sitedrill-runs/TIME-ID].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What stdout carries: a summary for people, or the record as JSON.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use siterecovery_api::{CurrentState, DesiredState, FailoverPhase, SiteName, VirtualMachineReport};
+use siterecovery_api::kubevirt::VirtualMachineInstance;
+use siterecovery_api::{
+    CurrentState, DesiredState, FailoverPhase, ProtectionGroup, SiteName, VirtualMachineReport,
+};
 
 /// Which object, and which version of it, a fact was read from. Effects carry it as a precondition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -105,6 +108,8 @@ pub struct NeighbourFacts {
     pub current: CurrentState,
     /// Its members that have a live instance, sorted.
     pub live: Vec<String>,
+    /// Whether it cannot be understood, so that nobody can tell what it does.
+    pub malformed: bool,
 }
 
 /// Another `Failover`, from anywhere.
@@ -192,6 +197,11 @@ pub struct ReplicaFacts {
 }
 
 impl GroupFacts {
+    /// The facts of a group.
+    pub fn of(group: &ProtectionGroup) -> Self {
+        crate::read::group(group)
+    }
+
     /// Whether the controller of this group says, about this very spec, that it is in that state.
     pub fn has_settled_as(&self, state: DesiredState) -> bool {
         let answered = self
@@ -206,6 +216,11 @@ impl GroupFacts {
 }
 
 impl InstanceFacts {
+    /// The facts of an instance.
+    pub fn of(instance: &VirtualMachineInstance) -> Self {
+        crate::read::instance(instance)
+    }
+
     /// Whether it may still write to its disks: it exists and has not reached a final phase.
     pub fn is_live(&self) -> bool {
         !matches!(self.phase.as_str(), "Succeeded" | "Failed")

@@ -49,7 +49,9 @@ pub fn check(input: &SafetyInput<'_>) -> Result<(), SafetyRefusal> {
             continue;
         }
         blockers.push(neighbour.name.clone());
-        if neighbour.live.is_empty() && !input.moving_here.contains(&neighbour.name) {
+        // Of one that cannot be understood nobody knows the machines, so it is not called stale.
+        let seen_dead = neighbour.live.is_empty() && !neighbour.malformed;
+        if seen_dead && !input.moving_here.contains(&neighbour.name) {
             stale.push(neighbour.name.clone());
         }
     }
@@ -71,6 +73,7 @@ mod tests {
             name: name.to_owned(),
             current,
             live: live.iter().map(|&vm| vm.to_owned()).collect(),
+            malformed: false,
         }
     }
 
@@ -103,6 +106,22 @@ mod tests {
             let here = [neighbour("pg-a", state, &[])];
             assert_eq!(!blockers(true, &[], &here).is_empty(), blocks, "{state}");
         }
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_understood_blocks_and_is_not_called_stale() {
+        let here = [NeighbourFacts {
+            malformed: true,
+            ..neighbour("pg-a", CurrentState::Unknown, &[])
+        }];
+        let input = SafetyInput {
+            taints_to_remove: true,
+            moving_here: Vec::new(),
+            neighbours: &here,
+        };
+        let refusal = check(&input).unwrap_err();
+        assert_eq!(refusal.blockers, ["pg-a"]);
+        assert!(refusal.stale.is_empty());
     }
 
     #[test]

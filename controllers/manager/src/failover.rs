@@ -9,6 +9,7 @@
 
 mod fetch;
 mod need;
+mod register;
 mod triggers;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, Reader, Silence};
 use crate::storage::{DrbdOperatorView, StorageView};
+use register::Register;
 
 /// Runs the controller until `shutdown` completes.
 ///
@@ -81,6 +83,7 @@ struct Context {
     performer: Performer,
     silence: Silence,
     interest: Mutex<Interest>,
+    register: Mutex<Register>,
     own_writes: OwnWrites,
 }
 
@@ -135,6 +138,7 @@ impl Context {
             },
             silence: Silence::default(),
             interest: Mutex::default(),
+            register: Mutex::default(),
             own_writes: OwnWrites::default(),
             home,
             directory,
@@ -147,6 +151,11 @@ impl Context {
     fn interest(&self) -> MutexGuard<'_, Interest> {
         // The index only makes passes start sooner; the next pass over each Failover renews it.
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self) -> MutexGuard<'_, Register> {
+        // It changes by single calls only, so a panic elsewhere leaves it usable.
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A Failover has ended, or is gone.
@@ -176,6 +185,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let failover = match home.get::<Failover>(&key).await? {
         None => {
             context.forget(&key);
+            context.register().gone(&key);
             return Ok(Next::Never);
         }
         Some(DeserializeGuard(Err(invalid))) => {
@@ -187,6 +197,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         }
         Some(DeserializeGuard(Ok(failover))) => failover,
     };
+    context.register().put(&failover);
     if !is_active(failover.status.as_ref()) && !fetch::holds_lock(&context, &failover).await {
         context.forget(&key);
         return Ok(Next::Never);
@@ -197,10 +208,19 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let subjects = triggers::subjects(&key, &observed, decision.waiting.as_ref());
     let ends = !is_active(Some(&decision.status));
     context.interest().set(&key, subjects);
+    let mut known = failover.clone();
+    known.status = Some(decision.status.clone());
     let performed = context
         .performer
         .decision(&context.home, failover, decision)
         .await?;
+    if performed.written.is_some() {
+        known
+            .metadata
+            .resource_version
+            .clone_from(&performed.written);
+        context.register().put(&known);
+    }
     context.own_writes.note(&key, performed.written);
     if ends {
         context.forget(&key);

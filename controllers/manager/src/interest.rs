@@ -14,8 +14,8 @@ use crate::key::Key;
 pub(crate) enum Subject {
     /// A group, on any site, or its lock.
     Group(Key),
-    /// A virtual machine, on any site.
-    Machine(Key),
+    /// A virtual machine on one site.
+    Machine(SiteName, Key),
     /// A replicated volume.
     Volume(String),
     /// The taints of the nodes of a site.

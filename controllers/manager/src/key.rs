@@ -19,6 +19,11 @@ impl Key {
         }
     }
 
+    /// Namespace and name.
+    pub(crate) fn pair(self) -> (String, String) {
+        (self.namespace, self.name)
+    }
+
     /// The key of an object, as a watch or a list shows it.
     pub(crate) fn of<K: Resource>(object: &K) -> Self {
         Self::new(object.namespace().unwrap_or_default(), object.name_any())

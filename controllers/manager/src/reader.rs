@@ -20,7 +20,7 @@ use siterecovery_api::SiteName;
 
 use crate::error::absent_is_none;
 use crate::key::Key;
-use crate::slim::{Slim, SlimList, guarded};
+use crate::slim::{Guarded, GuardedList, Slim, SlimList, guarded};
 
 /// The answer to any request must have begun within this time.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -113,6 +113,36 @@ impl Reader {
             + Debug,
     {
         self.list_in(Some(namespace), matching).await
+    }
+
+    /// The objects of a namespace that can be understood, sorted by name, and the places of those that
+    /// cannot.
+    pub(crate) async fn list_guarded<K>(
+        &self,
+        namespace: &str,
+    ) -> Result<(Vec<K>, Vec<Key>), ReadError>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let what = || K::plural(&()).into_owned();
+        let url = K::url_path(&(), Some(namespace));
+        let request = Request::new(url).list(&ListParams::default());
+        let request = request.expect("a path made of Kubernetes names is a URL");
+        let guarded = in_time(what, async {
+            let text = self.client.request_text(request).await?;
+            serde_json::from_str::<GuardedList<K>>(&text).map_err(kube::Error::SerdeError)
+        })
+        .await?;
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for Guarded(guard) in guarded.items {
+            let key = Key::of(&guard);
+            match guard.0 {
+                Ok(object) => good.push(object),
+                Err(_) => bad.push(key),
+            }
+        }
+        good.sort_by(|a, b| order(a).cmp(&order(b)));
+        Ok((good, bad))
     }
 
     /// The same over the whole site, for objects in all namespaces or in none.

@@ -37,6 +37,13 @@ pub(crate) struct SlimList<K> {
     pub(crate) items: Vec<Slim<K>>,
 }
 
+/// A list of objects, each of which may be none that can be understood.
+#[derive(Deserialize)]
+#[serde(bound = "K: Resource + DeserializeOwned")]
+pub(crate) struct GuardedList<K> {
+    pub(crate) items: Vec<Guarded<K>>,
+}
+
 /// An object as a watch shows it, or what is wrong with it.
 ///
 /// [`DeserializeGuard`] reads everything twice and through a tree; nearly every object is what it

@@ -37,7 +37,20 @@ impl Watches {
         &mut self,
         name: String,
         api: Api<K>,
+        see: impl FnMut(Seen<K>) + Send + 'static,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        self.add_listed(name, api, see, |_| {});
+    }
+
+    /// The same, and `listing` hears when a list of all objects begins and when it is complete.
+    pub(crate) fn add_listed<K>(
+        &mut self,
+        name: String,
+        api: Api<K>,
         mut see: impl FnMut(Seen<K>) + Send + 'static,
+        mut listing: impl FnMut(Listing) + Send + 'static,
     ) where
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     {
@@ -49,7 +62,8 @@ impl Watches {
             let mut failing = false;
             while let Some(event) = events.next().await {
                 match event {
-                    Ok(Event::Init | Event::InitDone) => {}
+                    Ok(Event::Init) => listing(Listing::Begins),
+                    Ok(Event::InitDone) => listing(Listing::Ends),
                     Ok(Event::InitApply(object)) => {
                         recovered(&mut failing, &name);
                         see(Seen::Listed(object));
@@ -77,6 +91,15 @@ impl Watches {
     pub(crate) fn run(&mut self, source: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(source);
     }
+}
+
+/// Where a watch is with its list of all objects, at the start and after each new start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// The list begins; what was shown before may be gone.
+    Begins,
+    /// Everything that exists has been shown.
+    Ends,
 }
 
 /// An object as a watch shows it.

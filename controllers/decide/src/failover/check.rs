@@ -91,6 +91,12 @@ impl<'a> Pass<'a> {
     fn require_group(&self, route: Route<'_>, facts: &SiteFacts) -> Result<(), Refusal> {
         let group = self.group().to_owned();
         let site = route.target.name.clone();
+        if facts.group_malformed {
+            let problem = format!(
+                "ProtectionGroup {group} on {site} cannot be understood; its condition Converged names the field to correct"
+            );
+            return Err(Refusal::Invalid { problem });
+        }
         if facts.group.is_none() {
             return Err(Refusal::NoSuchGroup { group, site });
         }

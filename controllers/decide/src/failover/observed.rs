@@ -70,6 +70,9 @@ pub enum SiteView {
 pub struct SiteFacts {
     /// The group's copy on this site.
     pub group: Option<GroupFacts>,
+    /// Whether there is a copy that cannot be understood.
+    #[serde(skip_serializing_if = "is_false")]
+    pub group_malformed: bool,
     /// The group's members on this site, sorted by namespace and name.
     pub machines: Vec<MachineFacts>,
     /// The nodes, sorted by name.
@@ -98,6 +101,14 @@ pub enum StorageView {
         /// What the last try said.
         error: String,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl SiteView {

@@ -13,7 +13,7 @@ use siterecovery_api::failover::{Failover, FailoverSpec};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names;
 use siterecovery_api::protection_group::ProtectionGroup;
-use siterecovery_api::{SiteDirectory, SiteName};
+use siterecovery_api::{CurrentState, SiteDirectory, SiteName};
 
 use super::observed::{FailoverFacts, Observed, SiteFacts, SiteView, StorageView};
 use crate::conditions::{self, Truth};
@@ -41,6 +41,9 @@ pub enum Fetch<T> {
 pub struct SiteObjects {
     /// `ProtectionGroups` of the Failover's namespace.
     pub groups: Vec<ProtectionGroup>,
+    /// Namespace and name of `ProtectionGroups` that exist and cannot be understood. What they do
+    /// cannot be told.
+    pub malformed_groups: Vec<(String, String)>,
     /// Failovers of the namespace.
     pub failovers: Vec<Failover>,
     /// Leases of the namespace; only the lock of the group is read.
@@ -116,6 +119,10 @@ pub fn understand(fetched: &Fetched) -> Observed {
         let view = match fetched.sites.get(&info.name) {
             Some(Fetch::Read(objects)) => SiteView::Reachable(SiteFacts {
                 group: find_group(objects, namespace, group).map(read::group),
+                group_malformed: objects
+                    .malformed_groups
+                    .iter()
+                    .any(|(at, name)| at == namespace && name == group),
                 machines: machines_of(objects, namespace, group, definition),
                 nodes: read::sorted(objects.nodes.iter().map(read::node), |node| &node.name),
                 neighbours: neighbours_of(objects, namespace, group),
@@ -270,9 +277,19 @@ fn neighbours_of(objects: &SiteObjects, namespace: &str, group: &str) -> Vec<Nei
             name: read::name(&other.metadata),
             current: read::group(other).current,
             live: live.map(|machine| machine.name.clone()).collect(),
+            malformed: false,
         }
     });
-    read::sorted(facts, |neighbour| &neighbour.name)
+    let malformed = objects.malformed_groups.iter();
+    let malformed = malformed
+        .filter(|(at, name)| at == namespace && name != group)
+        .map(|(_, name)| NeighbourFacts {
+            name: name.clone(),
+            current: CurrentState::Unknown,
+            live: Vec::new(),
+            malformed: true,
+        });
+    read::sorted(facts.chain(malformed), |neighbour| &neighbour.name)
 }
 
 fn storage_view(fetched: &Fetched, namespace: &str, group: &str) -> StorageView {

@@ -11,15 +11,16 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::ListParams;
+use kube::core::DeserializeGuard;
 use kube::{Resource, ResourceExt};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance, Volume};
 use siterecovery_api::names::{ANNOTATION_FAILOVER_UID, lock_name};
-use siterecovery_api::{Failover, ProtectionGroup, SiteInfo, SiteName};
-use siterecovery_decide::facts::VolumeFacts;
+use siterecovery_api::{DesiredState, Failover, ProtectionGroup, SiteInfo, SiteName};
+use siterecovery_decide::facts::{GroupFacts, VolumeFacts};
 use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, volumes_of};
 
 use super::Context;
-use super::need::{Need, Seen};
+use super::need::{Need, Others, Seen};
 use crate::claims::named_members;
 use crate::key::Key;
 use crate::protection_group::selected;
@@ -36,7 +37,11 @@ pub(super) async fn fetch(context: &Context, failover: &Failover) -> Fetched {
     let request = Request::new(context, failover);
     let halves = request.first_halves(context).await;
     let need = Need::of(failover, request.seen(&halves));
-    let sites = request.second_halves(context, need, halves).await;
+    let known = match need.failovers {
+        Others::Active => context.register().others(failover),
+        Others::All | Others::Nobody => None,
+    };
+    let sites = request.second_halves(context, (need, known), halves).await;
     let storage = request.storage(context, need, &sites).await;
     Fetched {
         failover: failover.clone(),
@@ -119,9 +124,12 @@ impl Request {
             objects.leases = reader.get_each::<Lease>(&locks).await?;
         }
         if site.runs_workloads() {
-            objects.groups = reader
-                .get_each(&[Key::new(&self.namespace, &self.group)])
-                .await?;
+            let group = Key::new(&self.namespace, &self.group);
+            match reader.get(&group).await? {
+                Some(DeserializeGuard(Ok(group))) => objects.groups = vec![group],
+                Some(DeserializeGuard(Err(_))) => objects.malformed_groups = vec![group.pair()],
+                None => {}
+            }
         }
         Ok(objects)
     }
@@ -131,16 +139,23 @@ impl Request {
             holds_lock: false,
             target_asked: None,
             target_answers: false,
+            target_runs: false,
             source_answers: false,
+            source_not_stopped: false,
         };
         for (site, _, read) in halves {
             let Ok(objects) = read else { continue };
             seen.holds_lock |= objects.leases.iter().any(|lease| self.took(lease));
+            let group = objects.groups.first().map(GroupFacts::of);
+            let group = group.as_ref();
             if self.is_target(site) {
                 seen.target_answers = true;
-                seen.target_asked = objects.groups.first().map(|group| group.spec.desired_state);
+                seen.target_asked = group.map(|group| group.desired);
+                seen.target_runs = group.is_some_and(|g| g.has_settled_as(DesiredState::Running));
             } else if site.runs_workloads() {
                 seen.source_answers = true;
+                seen.source_not_stopped =
+                    group.is_some_and(|g| !g.has_settled_as(DesiredState::Stopped));
             }
         }
         seen
@@ -150,7 +165,12 @@ impl Request {
         self.uid.is_some() && lease.annotations().get(ANNOTATION_FAILOVER_UID) == self.uid.as_ref()
     }
 
-    async fn second_halves(&self, context: &Context, need: Need, halves: Vec<Half<'_>>) -> Sites {
+    async fn second_halves(
+        &self,
+        context: &Context,
+        (need, known): (Need, Option<Vec<Failover>>),
+        halves: Vec<Half<'_>>,
+    ) -> Sites {
         // A site without a copy of the group is searched for the members that another copy names.
         let definition = halves
             .iter()
@@ -158,9 +178,17 @@ impl Request {
             .cloned();
         let whole = halves.into_iter().map(|(site, reader, read)| {
             let definition = definition.as_ref();
+            let known = known.clone().filter(|_| site.name == context.home);
+            let failovers = if known.is_some() {
+                Others::Nobody
+            } else {
+                need.failovers
+            };
+            let need = Need { failovers, ..need };
             async move {
                 let read = match read {
-                    Ok(objects) => {
+                    Ok(mut objects) => {
+                        objects.failovers = known.unwrap_or_default();
                         self.second_half(site, reader, need, (objects, definition))
                             .await
                     }
@@ -181,7 +209,7 @@ impl Request {
         (mut objects, definition): (SiteObjects, Option<&ProtectionGroup>),
     ) -> Result<SiteObjects, ReadError> {
         let everything = ListParams::default();
-        if need.failovers && self.manages.contains(&site.name) {
+        if need.failovers != Others::Nobody && self.manages.contains(&site.name) {
             objects.failovers = reader.list(&self.namespace, &everything).await?;
         }
         if !site.runs_workloads() {
@@ -191,7 +219,8 @@ impl Request {
             objects.nodes = reader.list_all(&everything).await?;
         }
         if let Some(group) = objects.groups.first().or(definition).cloned() {
-            let keys = members(reader, &group, &mut objects).await?;
+            let named = need.storage || (need.machines && self.is_target(site));
+            let keys = members(reader, (&group, named), &mut objects).await?;
             objects.instances = reader.get_each(&keys).await?;
         }
         if need.storage {
@@ -200,7 +229,9 @@ impl Request {
                 .await?;
         }
         if need.neighbours && self.is_target(site) {
-            objects.groups = reader.list(&self.namespace, &everything).await?;
+            let (groups, malformed) = reader.list_guarded(&self.namespace).await?;
+            objects.groups = groups;
+            objects.malformed_groups = malformed.into_iter().map(Key::pair).collect();
             self.neighbours(reader, &mut objects).await?;
         }
         Ok(objects)
@@ -305,16 +336,19 @@ fn silent<T>(context: &Context, site: &str, error: String) -> Fetch<T> {
     Fetch::Failed { since, error }
 }
 
-/// Adds the machines a group names or selects, and returns the keys of all members.
+/// Adds the machines a group selects, and if asked for those it names, and returns the keys of all
+/// members.
 async fn members(
     reader: &Reader,
-    group: &ProtectionGroup,
+    (group, named): (&ProtectionGroup, bool),
     objects: &mut SiteObjects,
 ) -> Result<Vec<Key>, ReadError> {
     let mut keys = named_members(group);
-    objects
-        .machines
-        .extend(reader.get_each::<VirtualMachine>(&keys).await?);
+    if named {
+        objects
+            .machines
+            .extend(reader.get_each::<VirtualMachine>(&keys).await?);
+    }
     objects.machines.extend(selected(reader, group).await?);
     unique(&mut objects.machines);
     keys.extend(objects.machines.iter().map(Key::of));

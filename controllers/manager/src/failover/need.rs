@@ -5,10 +5,15 @@
 //! looks at it.
 
 use siterecovery_api::{DesiredState, Failover, StepName, StepState};
+use siterecovery_decide::conditions::SUCCEEDED;
 
 use super::{is_active, is_terminal};
 
 /// What the first reads of a pass showed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each read by one rule"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     /// A lock site shows a Lease that this very Failover took.
@@ -18,54 +23,94 @@ pub(super) struct Seen {
     pub(super) target_asked: Option<DesiredState>,
     /// The target answered.
     pub(super) target_answers: bool,
+    /// The target's copy says, about its very spec, that it runs.
+    pub(super) target_runs: bool,
     /// The other workload site answered.
     pub(super) source_answers: bool,
+    /// The source's copy exists and does not say, about its very spec, that it is stopped.
+    pub(super) source_not_stopped: bool,
 }
 
-/// What to read beside the group's own copies, machines and lock.
+/// Which other Failovers to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    /// None of them.
+    Nobody,
+    /// Those that have not ended, or still owe a lost source its stop.
+    Active,
+    /// All, ended ones too.
+    All,
+}
+
+/// What to read beside the group's own copies, instances and lock.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent answers to four questions"
+    reason = "independent answers to independent questions"
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Need {
     /// The target's nodes.
     pub(super) nodes: bool,
-    /// The disks of the members, and what storage says about them.
+    /// The `VirtualMachines` that the target's copy names; those it selects are always read.
+    pub(super) machines: bool,
+    /// The disks of the members, and what storage says about them. The machines of both sites come
+    /// along, because they name the disks.
     pub(super) storage: bool,
     /// The other Failovers on the management sites.
-    pub(super) failovers: bool,
+    pub(super) failovers: Others,
     /// The other groups on the target with their machines.
     pub(super) neighbours: bool,
 }
 
 impl Need {
+    const NOTHING: Self = Self {
+        nodes: false,
+        machines: false,
+        storage: false,
+        failovers: Others::Nobody,
+        neighbours: false,
+    };
+
     /// The needs of this pass.
     pub(super) fn of(failover: &Failover, seen: Seen) -> Self {
         let status = failover.status.as_ref();
         let step = |name| status.and_then(|status| status.step(name));
+        let is_done = |name| {
+            step(name)
+                .is_some_and(|step| matches!(step.state, StepState::Succeeded | StepState::Skipped))
+        };
         if is_terminal(status) {
             // An end is only followed by the stop of a lost source that is back. A later failover
-            // of the group may have made that wrong.
-            let failovers = is_active(status) && seen.source_answers;
+            // of the group, even an ended one, may have made that wrong.
+            let fences = is_active(status) && seen.source_answers;
             return Self {
-                nodes: false,
-                storage: false,
-                failovers,
-                neighbours: false,
+                failovers: if fences { Others::All } else { Others::Nobody },
+                ..Self::NOTHING
             };
         }
-        let checked = step(StepName::SafetyCheck)
-            .is_some_and(|step| matches!(step.state, StepState::Succeeded | StepState::Skipped));
+        if status.is_some_and(|status| status.condition(SUCCEEDED).is_some()) {
+            // Only the rollback and the release of the lock are left.
+            return Self::NOTHING;
+        }
         // Nothing looks at other failovers and groups before the lock is held. This keeps the
         // number of long lists at one or two for each failover.
-        let looks_around = seen.holds_lock && !checked;
-        let started = step(StepName::StartTarget).is_some()
-            && (!seen.target_answers || seen.target_asked == Some(DesiredState::Running));
+        let looks_around = seen.holds_lock && !is_done(StepName::SafetyCheck);
+        let located = is_done(StepName::LocateGroup);
+        let begun = step(StepName::StartTarget).is_some();
+        let started =
+            begun && (!seen.target_answers || seen.target_asked == Some(DesiredState::Running));
+        // A source that answers and still runs holds the failover in StopSource, before the step
+        // that looks at storage.
+        let storage = !started && (!located || !seen.source_not_stopped);
         Self {
-            nodes: true,
-            storage: !started,
-            failovers: looks_around,
+            nodes: !is_done(StepName::ClearTaints) || begun,
+            machines: storage || seen.target_runs,
+            storage,
+            failovers: if looks_around {
+                Others::Active
+            } else {
+                Others::Nobody
+            },
             neighbours: looks_around && !failover.spec.force,
         }
     }
@@ -82,7 +127,9 @@ mod tests {
         holds_lock: true,
         target_asked: Some(DesiredState::Stopped),
         target_answers: true,
+        target_runs: false,
         source_answers: true,
+        source_not_stopped: true,
     };
 
     fn failover(steps: &[(StepName, StepState)], force: bool) -> Failover {
@@ -130,34 +177,77 @@ mod tests {
     #[test]
     fn a_forced_failover_still_reads_the_other_failovers_because_force_skips_only_one_check() {
         let need = Need::of(&failover(&[], true), CALM);
-        assert!(need.failovers && !need.neighbours);
+        assert!(need.failovers == Others::Active && !need.neighbours);
     }
 
     #[test]
     fn storage_is_read_until_the_target_has_really_been_asked_to_run() {
         let begun = failover(&[(StepName::StartTarget, StepState::Running)], false);
+        let stopped = Seen {
+            source_not_stopped: false,
+            ..CALM
+        };
         assert!(
-            Need::of(&begun, CALM).storage,
+            Need::of(&begun, stopped).storage,
             "the intent is stored, the group is not asked yet"
         );
         let asked = Seen {
             target_asked: Some(DesiredState::Running),
-            ..CALM
+            ..stopped
         };
         assert!(!Need::of(&begun, asked).storage);
         assert!(Need::of(&failover(&[], false), asked).storage);
     }
 
     #[test]
+    fn a_source_that_answers_and_still_runs_keeps_the_look_at_storage_for_later() {
+        let done = [StepName::Validate, StepName::LocateGroup].map(|s| (s, StepState::Succeeded));
+        let located = failover(&done, false);
+        assert!(!Need::of(&located, CALM).storage, "StopSource holds it");
+        for seen in [
+            Seen {
+                source_not_stopped: false,
+                ..CALM
+            },
+            Seen {
+                source_answers: false,
+                source_not_stopped: false,
+                ..CALM
+            },
+        ] {
+            assert!(Need::of(&located, seen).storage, "{seen:?}");
+        }
+        assert!(
+            Need::of(&failover(&[], false), CALM).storage,
+            "not located yet"
+        );
+    }
+
+    #[test]
+    fn the_machines_of_a_started_target_are_read_when_its_group_says_that_it_runs() {
+        let begun = failover(
+            &[
+                (StepName::LocateGroup, StepState::Succeeded),
+                (StepName::StartTarget, StepState::Running),
+            ],
+            false,
+        );
+        let asked = Seen {
+            target_asked: Some(DesiredState::Running),
+            ..CALM
+        };
+        assert!(!Need::of(&begun, asked).machines);
+        let runs = Seen {
+            target_runs: true,
+            ..asked
+        };
+        assert!(Need::of(&begun, runs).machines);
+    }
+
+    #[test]
     fn a_failover_that_has_ended_needs_next_to_nothing() {
         let mut ended = failover(&[], false);
         ended.status.as_mut().unwrap().phase = Some(FailoverPhase::Succeeded);
-        let nothing = Need {
-            nodes: false,
-            storage: false,
-            failovers: false,
-            neighbours: false,
-        };
-        assert_eq!(Need::of(&ended, CALM), nothing);
+        assert_eq!(Need::of(&ended, CALM), Need::NOTHING);
     }
 }

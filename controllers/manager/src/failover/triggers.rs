@@ -12,6 +12,7 @@ use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
 use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
 use siterecovery_decide::WaitingOn;
+use siterecovery_decide::facts::InstanceFacts;
 use siterecovery_decide::failover::{Observed, StorageView};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -22,7 +23,7 @@ use crate::key::Key;
 use crate::slim::{Guarded, Named};
 use crate::storage::{LinstorClient, drbd_volume};
 use crate::telemetry::chain;
-use crate::watch::{Seen, Watches};
+use crate::watch::{Listing, Seen, Watches};
 
 /// The subjects whose change can matter to this Failover, from what its last pass saw.
 pub(super) fn subjects(
@@ -35,11 +36,18 @@ pub(super) fn subjects(
         &key.namespace,
         &failover.spec.protection_group,
     ))]);
-    for facts in observed.sites.values().filter_map(|view| view.facts()) {
-        let machines = facts.machines.iter();
-        subjects.extend(
-            machines.map(|machine| Subject::Machine(Key::new(&machine.namespace, &machine.name))),
-        );
+    // Machines that are asked to stop or start change often, and nothing follows before their group
+    // says that it is done. On the other site each change matters.
+    let busy = match waiting {
+        Some(WaitingOn::Stop { site, .. } | WaitingOn::Start { site, .. }) => Some(site),
+        _ => None,
+    };
+    for (site, view) in &observed.sites {
+        let machines = view.facts().filter(|_| Some(site) != busy);
+        let machines = machines.into_iter().flat_map(|facts| &facts.machines);
+        subjects.extend(machines.map(|machine| {
+            Subject::Machine(site.clone(), Key::new(&machine.namespace, &machine.name))
+        }));
     }
     if let StorageView::Known {
         volumes,
@@ -129,11 +137,12 @@ pub(super) fn watch(
 fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
     let api: Api<Guarded<Failover>> = Api::namespaced(client.clone(), namespace);
-    let triggers = triggers.clone();
-    watches.add(
+    let (triggers, context) = (triggers.clone(), Arc::clone(&triggers.context));
+    watches.add_listed(
         format!("Failovers on {}", triggers.context.home),
         api,
         move |seen| {
+            register(&triggers.context, &seen);
             let key = Key::of(seen.object());
             let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
@@ -154,7 +163,22 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                 Some(Guarded(DeserializeGuard(Err(_)))) | None => triggers.look_at(key),
             }
         },
+        move |listing| match listing {
+            Listing::Begins => context.register().list_begins(),
+            Listing::Ends => context.register().list_ends(),
+        },
     );
+}
+
+fn register(context: &Context, seen: &Seen<Guarded<Failover>>) {
+    match seen {
+        Seen::Gone(failover) => context.register().gone(&Key::of(failover)),
+        Seen::Listed(Guarded(guard)) | Seen::Changed(Guarded(guard)) => {
+            if let DeserializeGuard(Ok(failover)) = guard {
+                context.register().seen(failover);
+            }
+        }
+    }
 }
 
 fn watch_other_failovers(
@@ -197,13 +221,14 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
         format!("ProtectionGroups on {}", site.name),
         groups,
         move |seen| {
-            // That a group was looked at again is no news.
+            // That a group was looked at again is no news, and its machines are watched themselves.
             let facts = |group: &ProtectionGroup| {
-                let mut status = group.status.clone();
-                if let Some(status) = &mut status {
-                    status.last_observed = None;
-                }
-                (group.spec.clone(), status)
+                let status = group.status.clone().unwrap_or_default();
+                (
+                    group.spec.clone(),
+                    status.current_state,
+                    status.observed_generation,
+                )
             };
             if news.is(&seen, |group| group.0.0.as_ref().ok().map(facts)) {
                 on_group.changed(&Subject::Group(Key::of(seen.object())));
@@ -212,26 +237,18 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
     );
 
     let instances: Api<Guarded<VirtualMachineInstance>> = Api::all(client.clone());
-    let (on_instance, mut news) = (triggers.clone(), News::default());
+    let (on_instance, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
     watches.add(
         format!("VirtualMachineInstances on {}", site.name),
         instances,
         move |seen| {
+            // No decision looks at more of an instance.
             let facts = |vmi: &VirtualMachineInstance| {
-                let status = vmi.status.clone().unwrap_or_default();
-                let ready = status
-                    .conditions
-                    .into_iter()
-                    .find(|condition| condition.type_ == "Ready");
-                let ready = ready.map(|condition| condition.status);
-                (
-                    status.phase,
-                    ready,
-                    vmi.metadata.deletion_timestamp.is_some(),
-                )
+                let facts = InstanceFacts::of(vmi);
+                (facts.is_live(), facts.is_up())
             };
             if news.is(&seen, |vmi| vmi.0.0.as_ref().ok().map(facts)) {
-                on_instance.changed(&Subject::Machine(Key::of(seen.object())));
+                on_instance.changed(&Subject::Machine(at.clone(), Key::of(seen.object())));
             }
         },
     );

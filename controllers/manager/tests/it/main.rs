@@ -1,6 +1,7 @@
 //! Both controllers on embedded sites, in paused time.
 
 mod directory;
+mod economy;
 mod failover;
 mod lab;
 mod malformed;

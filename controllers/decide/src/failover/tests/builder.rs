@@ -243,6 +243,7 @@ impl Observed {
                 name: name.to_owned(),
                 current,
                 live: live.then(|| format!("{name}-vm-1")).into_iter().collect(),
+                malformed: false,
             });
         })
     }

@@ -22,4 +22,10 @@ pub enum Sabotage {
     TakeOverWithoutCompare,
     /// Leave the source alone when it comes back.
     ForgetFencing,
+    /// Make the safety check although force was set.
+    IgnoreForce,
+    /// Leave the quorum taints of the target where they are.
+    LeaveTaints,
+    /// Go on although machines run at both sites.
+    IgnoreSplitBrain,
 }

@@ -120,7 +120,9 @@ impl<'a> Pass<'a> {
     /// Step 3: where the group lives, by looking at its instances.
     pub(super) fn locate_group(&mut self, route: Route<'a>) -> Flow {
         let located = self.look_at_both(route);
-        if located.location == GroupLocation::Both {
+        if located.location == GroupLocation::Both
+            && !self.policy.sabotaged(Sabotage::IgnoreSplitBrain)
+        {
             self.status.location.get_or_insert(GroupLocation::Both);
             self.begin_unless_done(StepName::LocateGroup);
             return Err(Refusal::SplitBrain {

@@ -14,6 +14,7 @@ use crate::effect::Effect;
 use crate::lock;
 use crate::policy::{Policy, Timeouts};
 use crate::refusal::Refusal;
+use crate::sabotage::Sabotage;
 use crate::waiting::WaitingOn;
 
 /// One pass over one Failover.
@@ -86,7 +87,7 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn force(&self) -> bool {
-        self.observed.failover.spec.force
+        self.observed.failover.spec.force && !self.policy.sabotaged(Sabotage::IgnoreForce)
     }
 
     pub(super) fn facts(&self, site: &SiteInfo) -> Option<&'a SiteFacts> {

@@ -117,6 +117,7 @@ pub(crate) fn kind_name(kind: FailureKind) -> &'static str {
         FailureKind::CleanupFailed => "CleanupFailed",
         FailureKind::EnvironmentFailed => "EnvironmentFailed",
         FailureKind::ObservationGap => "ObservationGap",
+        FailureKind::FaultNotSeen => "FaultNotSeen",
         FailureKind::Aborted => "Aborted",
     }
 }

@@ -141,6 +141,7 @@ impl Terminal {
             | EventKind::Output { .. }
             | EventKind::StepSkipped { .. }
             | EventKind::Observed(_)
+            | EventKind::Fault(_)
             | EventKind::FailoverMeasured(_)
             | EventKind::ChapterFinished { .. } => Ok(()),
         }

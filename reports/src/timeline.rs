@@ -1,8 +1,8 @@
 //! Steps and observations of a chapter in the order of time.
 
 use jiff::Timestamp;
-use sitedrill_model::event::Observation;
-use sitedrill_model::record::{ChapterRecord, DrillRecord, StepRecord};
+use sitedrill_model::event::{FaultChange, Observation};
+use sitedrill_model::record::{ChapterRecord, DrillRecord, StepRecord, TimedFaultNote};
 
 use crate::text::one_line;
 use crate::units::offset;
@@ -42,6 +42,7 @@ pub(crate) fn entries(chapter: &ChapterRecord) -> Vec<Entry> {
         last = Some(at);
         all.push(observation(at, &seen.observation));
     }
+    all.extend(chapter.faults.iter().filter_map(fault));
     all.extend(chapter.steps.iter().filter_map(step_problem));
     all.extend(reacting.into_iter().filter_map(step_start));
     all.sort_by_key(|entry| entry.at);
@@ -90,6 +91,26 @@ fn observation(at: Timestamp, seen: &Observation) -> Entry {
         what: format!("{}  {}", one_line(&seen.object), one_line(&seen.what)),
         is_problem: false,
     }
+}
+
+fn fault(seen: &TimedFaultNote) -> Option<Entry> {
+    let note = &seen.note;
+    // That it was asked for is the step's own row.
+    if note.what == FaultChange::Injected {
+        return None;
+    }
+    let mut what = format!("{}  {}", one_line(&note.name), note.what.text());
+    if !note.evidence.is_empty() {
+        what.push_str(": ");
+        what.push_str(&one_line(&note.evidence));
+    }
+    Some(Entry {
+        at: seen.at?,
+        who: "fault".to_owned(),
+        is_site: false,
+        what,
+        is_problem: false,
+    })
 }
 
 /// The timeline as aligned lines of text.

@@ -12,6 +12,7 @@ use sitedrill_model::{Failure, FailureKind, Verdict};
 use crate::Target;
 use crate::actors;
 use crate::core::{ALWAYS, Input};
+use crate::faults;
 use crate::objects::span;
 use crate::observer::Observer;
 use crate::rest::chain;
@@ -154,7 +155,13 @@ async fn play(
     shared.change(|core| (core.arm(now), ()));
     in_time(shared, act(&stage, shutdown)).await;
     shared.core().clean_up();
-    let cleanup = tokio::time::timeout(LONGEST, actors::run_always(&stage));
+    // First, so that what `always` does meets sites that work.
+    let work = async {
+        faults::lift_all(target, shared).await;
+        actors::run_always(&stage).await;
+        faults::lift_all(target, shared).await;
+    };
+    let cleanup = tokio::time::timeout(LONGEST, work);
     if in_time(shared, cleanup).await.is_err() {
         let message = format!("`always` was {}", too_long().message);
         let failure = Failure::new(FailureKind::CleanupFailed, message);

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sitedrill_model::event::{EventKind, Observation, StepId, StepOutcome, Stream};
+use sitedrill_model::event::{EventKind, FaultNote, Observation, StepId, StepOutcome, Stream};
 use sitedrill_model::scenario::{Condition, ObjectKind, Observe, Scenario, Step};
-use sitedrill_model::{Failure, FailureKind, SeenValue, Verdict};
+use sitedrill_model::{Failure, FailureKind, Location, SeenValue, Verdict};
 
 mod act;
 mod board;
 mod history;
 mod recording;
+mod variables;
 mod waits;
 
 pub(crate) use act::Act;
@@ -101,8 +102,15 @@ pub(crate) enum Input<'i> {
     },
     /// An `observe` step starts its recording.
     Record(&'i Observe),
+    /// A value was saved.
+    Saved { name: String, value: String },
     /// An expectation is being judged.
     Checked,
+    /// Something happened to a fault.
+    Fault {
+        note: FaultNote,
+        location: &'i Location,
+    },
     /// A failure that belongs to no step.
     Failed(Failure),
     /// Time has passed.
@@ -167,7 +175,9 @@ impl Core {
                 self.apply(source.key(&object), None, now, &mut out);
             }
             Input::Record(observe) => self.record(observe, now),
+            Input::Saved { name, value } => self.act.save(name, value),
             Input::Checked => self.act.checks += 1,
+            Input::Fault { note, location } => self.act.fault(note, location, &mut out),
             Input::Failed(failure) => self.act.fail(failure, &mut out),
             Input::Tick => self.act.tick(now, &mut out),
             Input::StepStarted { .. }
@@ -256,6 +266,13 @@ impl Core {
     /// Starts to wait for a condition.
     pub(crate) fn wait(&mut self, condition: &Condition, now: Timestamp) -> WaitId {
         let id = self.waits.add(condition);
+        self.judge_waits(None, now);
+        id
+    }
+
+    /// Starts to watch over a condition that must go on to hold.
+    pub(crate) fn guard(&mut self, condition: &Condition, now: Timestamp) -> WaitId {
+        let id = self.waits.guard(condition);
         self.judge_waits(None, now);
         id
     }

@@ -27,6 +27,7 @@ mod chapter;
 mod conditions;
 mod core;
 mod drill;
+mod faults;
 mod invariants;
 mod kinds;
 mod lock;
@@ -45,6 +46,6 @@ mod waiting;
 pub use drill::run_drill;
 pub use emitter::Emitter;
 pub use target::{
-    CommandOutcome, CommandResult, EventSink, Fixture, Now, Operator, OutputSink, Site,
+    CommandOutcome, CommandResult, Disturber, EventSink, Fixture, Now, Operator, OutputSink, Site,
     SnapshotVerdict, Snapshots, Target, TargetError,
 };

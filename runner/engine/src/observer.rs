@@ -334,6 +334,7 @@ fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
         Action::Patch(patch) => of(&patch.object),
         Action::Delete(object) => of(object),
         Action::Observe(observe) => of(&observe.object),
+        Action::Save(save) => of(&save.object),
         Action::Await(condition) | Action::Expect(condition) => match condition {
             Condition::Matches { object, .. } | Condition::Absent { object } => of(object),
             Condition::Count {
@@ -341,6 +342,11 @@ fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
             } => Some((*kind, namespace.clone())),
             Condition::Sequence { .. } | Condition::Lock { .. } | Condition::Actor { .. } => None,
         },
-        Action::Pgctl(_) | Action::Apply(_) | Action::Return(_) | Action::Sleep(_) => None,
+        Action::Pgctl(_)
+        | Action::Apply(_)
+        | Action::Return(_)
+        | Action::Sleep(_)
+        | Action::Fault(_)
+        | Action::Lift(_) => None,
     }
 }

@@ -86,7 +86,8 @@ pub(crate) async fn settle(
     })
 }
 
-async fn get(key: &Key, target: &Target) -> Result<Option<Value>, Failure> {
+/// The object as it is on its site now.
+pub(crate) async fn get(key: &Key, target: &Target) -> Result<Option<Value>, Failure> {
     let rest = rest(&key.site, key.kind, &key.namespace, target)?;
     let read = || rest.get(&key.name);
     patiently(read)

@@ -14,6 +14,7 @@ mod observe;
 mod patch;
 mod pgctl;
 mod return_;
+mod save;
 mod sleep;
 
 use std::sync::Arc;
@@ -53,13 +54,25 @@ impl Stage<'_> {
     }
 }
 
-/// Runs one step to its end.
+/// Runs one step to its end, with the values that earlier steps have saved.
 pub(crate) async fn run(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
+    let resolved = stage.shared.core().act().resolved(step);
+    match resolved {
+        Ok(None) => run_resolved(id, step, stage).await,
+        Ok(Some(step)) => run_resolved(id, &step, stage).await,
+        Err(failure) => failed(failure.at(&step.location)),
+    }
+}
+
+async fn run_resolved(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
     let within = step.within;
     match &step.action {
         Action::Await(condition) => await_::run(condition, step, stage).await,
         Action::Expect(condition) => expect::run(condition, step, stage).await,
         Action::Sleep(sleep) => sleep::run(sleep).await,
+        Action::Save(save) => limited(within, step, save::run(save, step, stage)).await,
+        Action::Fault(it) => crate::faults::inject(it, step, stage).await,
+        Action::Lift(name) => crate::faults::lift(name, step, stage).await,
         Action::Pgctl(it) => limited(within, step, pgctl::run(it, id, step, stage)).await,
         Action::Patch(it) => limited(within, step, patch::run(it, step, stage)).await,
         Action::Apply(it) => limited(within, step, apply::run(it, step, stage)).await,

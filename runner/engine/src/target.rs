@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sitedrill_model::event::{Event, SiteInfo, Stream};
-use sitedrill_model::scenario::Given;
+use sitedrill_model::scenario::{Fault, Given};
 
 /// The time of the sites.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -27,6 +27,8 @@ pub struct Target {
     pub fixture: Arc<dyn Fixture>,
     /// Compares transcripts.
     pub snapshots: Arc<dyn Snapshots>,
+    /// Breaks things on purpose.
+    pub disturber: Arc<dyn Disturber>,
 }
 
 /// One site.
@@ -137,4 +139,20 @@ pub enum SnapshotVerdict {
         /// A unified diff, `-` snapshot and `+` now.
         diff: String,
     },
+}
+
+/// Breaks things on purpose, and proves that it did. Faults are known by their names.
+#[async_trait]
+pub trait Disturber: Send + Sync {
+    /// Starts a fault. Returns when it is in force, or lies in wait for its moment.
+    async fn inject(&self, name: &str, fault: &Fault) -> Result<(), TargetError>;
+
+    /// How it is known that the fault has taken effect, in one line; `None` as long as it is not.
+    fn seen(&self, name: &str) -> Option<String>;
+
+    /// Waits until the fault has taken effect.
+    async fn effect(&self, name: &str) -> String;
+
+    /// Ends a fault, and says in one line how it is known to be gone.
+    async fn lift(&self, name: &str) -> Result<String, TargetError>;
 }

@@ -118,6 +118,7 @@ pub(crate) fn step(action: Action) -> Step {
         name: None,
         action,
         within: None,
+        throughout: None,
         snapshot: None,
     }
 }

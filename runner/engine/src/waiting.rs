@@ -90,6 +90,49 @@ pub(crate) async fn judge_within(
     }
 }
 
+/// How long what was observed may lag behind what a site says.
+const LAG: Duration = Duration::from_secs(30);
+
+/// Watches over a condition that holds now and must go on to hold, through every observed change.
+pub(crate) async fn judge_throughout(
+    condition: &Condition,
+    length: Duration,
+    step: &Step,
+    stage: &Stage<'_>,
+) -> StepOutcome {
+    let kind = FailureKind::ExpectationNotMet;
+    // On what the sites say: what was observed may be older than what this very actor has done.
+    let at_first = judge_now(condition, step, kind, stage).await;
+    if at_first.failure.is_some() {
+        return at_first;
+    }
+    let observed = judge_within(condition, LAG, step, kind, stage).await;
+    if observed.failure.is_some() {
+        return observed;
+    }
+    let shared = stage.shared;
+    let started = shared.now();
+    let id = shared.core().guard(condition, started);
+    let deadline = Instant::now() + length.min(Duration::from_secs(86_400));
+    let broken = shared
+        .until(deadline, |core, _| match &core.waited(id).end {
+            Some(end) => Look::Answer(end.clone()),
+            None => Look::Later(None),
+        })
+        .await;
+    let Some(Judgement::Fails(mismatch)) = broken else {
+        let (changes, length) = (shared.core().waited(id).changes, span(length.as_secs_f64()));
+        return match judge_now(condition, step, kind, stage).await {
+            end if end.failure.is_some() => end,
+            _ => passed(format!("held for {length}, through {changes} changes")),
+        };
+    };
+    let after = span(crate::objects::seconds_between(started, shared.now()));
+    let seen = shared.core().waited(id).seen.clone();
+    let verb = format!("held for {after} of {} only", span(length.as_secs_f64()));
+    failed(not_met(condition, step, kind, (&verb, &mismatch, seen)))
+}
+
 fn look(core: &mut Core, id: WaitId, condition: &Condition, now: Timestamp) -> Look<Judgement> {
     let waited = core.waited(id);
     if let Some(end) = &waited.end {

@@ -103,6 +103,8 @@ pub enum EventKind {
     },
     /// A change of a site that matters to people: a phase, a state, a lock, a machine.
     Observed(Observation),
+    /// A fault was injected, was seen to work, or is gone.
+    Fault(FaultNote),
     /// A failover came to its end and was measured.
     FailoverMeasured(FailoverMeasurement),
     /// How an invariant fared over a chapter.
@@ -294,6 +296,46 @@ pub struct Observation {
     pub what: String,
     /// The object's resourceVersion on that site.
     pub resource_version: String,
+}
+
+/// What happened to a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultNote {
+    /// The fault's name in the scenario.
+    pub name: String,
+    /// What is broken, in one line.
+    pub fault: String,
+    /// What happened to it.
+    pub what: FaultChange,
+    /// How that is known, in one line; empty where it was only asked for.
+    pub evidence: String,
+}
+
+/// What can happen to a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultChange {
+    /// It was asked for.
+    Injected,
+    /// It was seen to work.
+    TookEffect,
+    /// It was lifted by a step, and is seen to be gone.
+    Lifted,
+    /// No step had lifted it; it was lifted at the end, and is seen to be gone.
+    LeftOver,
+}
+
+impl FaultChange {
+    /// The change in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Injected => "injected",
+            Self::TookEffect => "took effect",
+            Self::Lifted => "lifted",
+            Self::LeftOver => "left over, lifted at the end",
+        }
+    }
 }
 
 /// The measure of one failover that ended.

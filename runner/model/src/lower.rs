@@ -18,12 +18,14 @@ use self::step::{Block, Scope};
 
 mod duration;
 mod fact;
+mod fault;
 mod given;
 mod links;
 mod lint;
 mod metadata;
 mod object;
 mod outcome;
+mod save;
 mod step;
 mod text;
 mod words;
@@ -32,6 +34,8 @@ mod words;
 pub(crate) struct LoweredScenario {
     pub(crate) metadata: Metadata,
     pub(crate) sites: Vec<String>,
+    /// How often it is run where it stands alone.
+    pub(crate) repeat: u32,
     pub(crate) scenario: Scenario,
 }
 
@@ -51,6 +55,7 @@ pub(crate) fn scenario(
     file: ScenarioFile,
 ) -> Result<LoweredScenario, Vec<Problem>> {
     let mut lint = Lint::new(source);
+    lint.variables(&links::saved(&file));
     links::check(&mut lint, &file);
 
     let metadata = metadata(&mut lint, file.metadata);
@@ -69,6 +74,7 @@ pub(crate) fn scenario(
             .chain(file.then.iter().flatten())
             .filter_map(|step| object::applied_group(&step.value)),
     );
+    let repeat = repeat(&mut lint, file.repeat.as_ref());
     let objectives = objectives(&mut lint, file.objectives);
     let invariants = invariants(&mut lint, file.invariants.unwrap_or_default());
 
@@ -114,6 +120,7 @@ pub(crate) fn scenario(
     Ok(LoweredScenario {
         metadata,
         sites: scope.sites,
+        repeat,
         scenario,
     })
 }
@@ -124,6 +131,7 @@ pub(crate) fn suite(
     file: syntax::SuiteFile,
 ) -> Result<LoweredSuite, Vec<Problem>> {
     let mut lint = Lint::new(source);
+    lint.variables(&[]);
     let metadata = metadata(&mut lint, file.metadata);
     let sites_pos = file.sites.as_ref().map_or(Pos::START, |sites| sites.pos);
     let sites = file.sites.map(|sites| site_list(&mut lint, sites));
@@ -147,6 +155,18 @@ pub(crate) fn suite(
         sites_pos,
         members,
     })
+}
+
+/// More runs than this are asked for on the command line.
+const MOST_REPEATS: u32 = 1_000;
+
+fn repeat(lint: &mut Lint<'_>, written: Option<&At<u32>>) -> u32 {
+    let Some(written) = written else { return 1 };
+    if !(1..=MOST_REPEATS).contains(&written.value) {
+        let message = format!("a drill is repeated 1 to {MOST_REPEATS} times");
+        lint.error(written.pos, message);
+    }
+    written.value
 }
 
 fn block(

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use self::fold::Fold;
 use crate::event::{
-    ChapterInfo, DrillInfo, Event, FailoverMeasurement, InvariantRecord, Observation, RunInfo,
-    SiteInfo, StepId, StepOutcome, Stream, Wall,
+    ChapterInfo, DrillInfo, Event, FailoverMeasurement, FaultNote, InvariantRecord, Observation,
+    RunInfo, SiteInfo, StepId, StepOutcome, Stream, Wall,
 };
 use crate::{Failure, Location, Verdict};
 
@@ -74,6 +74,9 @@ pub struct ChapterRecord {
     pub steps: Vec<StepRecord>,
     /// What was observed on the sites.
     pub observations: Vec<TimedObservation>,
+    /// What happened to faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<TimedFaultNote>,
     /// The failovers that ended, with their measures.
     pub failovers: Vec<FailoverMeasurement>,
     /// The invariants.
@@ -125,6 +128,17 @@ pub struct TimedObservation {
     /// What was observed.
     #[serde(flatten)]
     pub observation: Observation,
+}
+
+/// What happened to a fault, with its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimedFaultNote {
+    /// When, by the clock of the sites.
+    pub at: Option<Timestamp>,
+    /// What happened.
+    #[serde(flatten)]
+    pub note: FaultNote,
 }
 
 impl RunRecord {

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Location;
+use crate::event::TimeMode;
+
+pub use self::fault::{Calls, Controller, Fault, FaultStep, StartFailure};
+
+mod fault;
 
 /// One unit of a run: a scenario standing alone, or a suite whose chapters share sites and state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +35,10 @@ pub struct Drill {
     pub requirements: Vec<String>,
     /// SHA-256 of the file's bytes (for a suite: of the suite and its members in order), hex.
     pub sha256: String,
+    /// The only mode of time that it makes sense in.
+    pub time: Option<TimeMode>,
+    /// How often it is run, each time under another seed.
+    pub repeat: u32,
     /// The sites by canonical name, in the order written.
     pub sites: Vec<String>,
     /// The scenarios in order; exactly one for a scenario standing alone.
@@ -187,6 +196,8 @@ pub struct Step {
     pub action: Action,
     /// How long the step may take; always there on `await`, never on a step that does not wait.
     pub within: Option<Duration>,
+    /// How long the fact of an `expect` must hold at every instant; never together with `within`.
+    pub throughout: Option<Duration>,
     /// Compare the transcript with a snapshot file of this name (file stem without the drill's name).
     pub snapshot: Option<String>,
 }
@@ -213,6 +224,12 @@ pub enum Action {
     Return(Return),
     /// Let time pass, for a reason.
     Sleep(Sleep),
+    /// Keep the value of a field for later steps.
+    Save(Save),
+    /// Break something on purpose.
+    Fault(FaultStep),
+    /// End the fault of this name.
+    Lift(String),
 }
 
 /// A pgctl command.
@@ -398,6 +415,18 @@ pub struct Return {
     pub group: String,
     /// The site by canonical name.
     pub to: String,
+}
+
+/// A value to be kept. Later steps write it as `${name}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Save {
+    /// The name of the value.
+    pub name: String,
+    /// Where it is read.
+    pub object: ObjectRef,
+    /// A dotted path.
+    pub field: String,
 }
 
 /// A pause with its reason.

@@ -87,16 +87,18 @@ impl Source {
         self.keys.get(&path).copied().unwrap_or(otherwise)
     }
 
-    /// Every `${...}` in the file.
-    pub(crate) fn variables(&self) -> Vec<Problem> {
+    /// Every `${...}` in the file that is none of these.
+    pub(crate) fn variables(&self, known: &[&str]) -> Vec<Problem> {
         let refuse = |variable: &Variable| {
-            self.problem(
-                self.place_of(variable),
-                format!("unknown variable `{}`", variable.name),
-                Some("variables are not in this version; write the value itself".to_owned()),
-            )
+            let help = did_you_mean(&variable.name, known.iter().copied());
+            let help =
+                help.unwrap_or_else(|| "a `save` step gives a variable its value".to_owned());
+            let message = format!("unknown variable `{}`", variable.name);
+            self.problem(self.place_of(variable), message, Some(help))
         };
-        self.variables.iter().map(refuse).collect()
+        let unknown = self.variables.iter();
+        let unknown = unknown.filter(|variable| !known.contains(&variable.name.as_str()));
+        unknown.map(refuse).collect()
     }
 
     /// Reads the one document of the file.

@@ -16,9 +16,11 @@ use serde_json::Value;
 
 pub(crate) use self::at::{At, Pos};
 pub(crate) use self::either::{Count, OneOrMany, SnapshotName};
+pub(crate) use self::fault::Fault;
 
 mod at;
 mod either;
+mod fault;
 
 /// The part of a file that says what the file is.
 #[derive(Debug, Deserialize)]
@@ -50,6 +52,8 @@ pub(crate) struct ScenarioFile {
     /// The sites it needs: `primary`, `dr`, `quorum`, or their aliases.
     #[schemars(required)]
     pub(crate) sites: Option<At<Vec<At<String>>>>,
+    /// Run it so many times, each time under another seed: to stress a race.
+    pub(crate) repeat: Option<At<u32>>,
     /// Recovery objectives that every failover of the drill is measured against.
     pub(crate) objectives: Option<At<Objectives>>,
     /// What must be so before the actors start.
@@ -101,6 +105,8 @@ pub(crate) struct Metadata {
     pub(crate) summary: Option<At<String>>,
     /// Words to select drills by.
     pub(crate) tags: Option<Vec<At<String>>>,
+    /// `virtual` or `real`, for a drill that makes sense only so; it is skipped otherwise.
+    pub(crate) time: Option<At<String>>,
     /// The requirement it shows, such as `operations-api/scenario-2`, or a list of them.
     pub(crate) requirement: Option<At<OneOrMany>>,
 }
@@ -159,6 +165,8 @@ pub(crate) struct Step {
     pub(crate) expect: Option<At<Fact>>,
     /// Record the values that fields of an object go through.
     pub(crate) observe: Option<At<Observe>>,
+    /// Keep the value of a field under a name; later steps write it as `${NAME}`.
+    pub(crate) save: Option<At<Save>>,
     /// Move a group back and wait until it runs there: `pg-a to primary`. Only in `always`.
     pub(crate) r#return: Option<At<String>>,
     /// Let time pass: `5s`. Needs `because`.
@@ -170,8 +178,10 @@ pub(crate) struct Step {
     pub(crate) shell: Option<At<Value>>,
     /// Not in this version.
     pub(crate) failover: Option<At<Value>>,
-    /// Not in this version.
-    pub(crate) fault: Option<At<Value>>,
+    /// Break something on purpose, until it is lifted or the drill ends. With `within`, wait until it is seen to work.
+    pub(crate) fault: Option<At<Fault>>,
+    /// End the fault of this name, and see that it is gone.
+    pub(crate) lift: Option<At<String>>,
     /// Not in this version.
     pub(crate) measure: Option<At<Value>>,
 
@@ -179,6 +189,8 @@ pub(crate) struct Step {
     pub(crate) name: Option<At<String>>,
     /// How long a waiting step may wait: `30s`, `2m`.
     pub(crate) within: Option<At<String>>,
+    /// How long a fact must hold from now on, at every instant: `30s`. Beside `expect`, in place of `within`.
+    pub(crate) throughout: Option<At<String>>,
     /// Compare the transcript with a snapshot: `true`, or the snapshot's name.
     pub(crate) snapshot: Option<At<SnapshotName>>,
     /// Why a `sleep` cannot wait for a fact instead.
@@ -244,6 +256,26 @@ pub(crate) struct Observe {
     #[schemars(required)]
     pub(crate) fields: Option<At<Vec<At<String>>>>,
     /// The name of the recording.
+    #[schemars(required)]
+    pub(crate) r#as: Option<At<String>>,
+}
+
+/// A value to be kept.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Save {
+    /// The site.
+    #[schemars(required)]
+    pub(crate) site: Option<At<String>>,
+    /// `kind/name`, such as `lease/failover-lock-pg-a`.
+    #[schemars(required)]
+    pub(crate) object: Option<At<String>>,
+    /// The namespace; `site-recovery` by default.
+    pub(crate) namespace: Option<At<String>>,
+    /// A dotted path, such as `spec.holderIdentity`.
+    #[schemars(required)]
+    pub(crate) field: Option<At<String>>,
+    /// The name of the value.
     #[schemars(required)]
     pub(crate) r#as: Option<At<String>>,
 }

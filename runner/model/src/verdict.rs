@@ -50,6 +50,8 @@ pub enum FailureKind {
     EnvironmentFailed,
     /// Changes of a site could not be observed without a gap.
     ObservationGap,
+    /// A fault was injected and never seen to work, so the drill did not show what it says.
+    FaultNotSeen,
     /// The run was stopped from outside.
     Aborted,
 }
@@ -58,7 +60,9 @@ impl FailureKind {
     /// The verdict that a failure of this kind leads to.
     pub fn verdict(self) -> Verdict {
         match self {
-            Self::EnvironmentFailed | Self::ObservationGap => Verdict::Inconclusive,
+            Self::EnvironmentFailed | Self::ObservationGap | Self::FaultNotSeen => {
+                Verdict::Inconclusive
+            }
             Self::Aborted => Verdict::Aborted,
             Self::ExpectationNotMet
             | Self::OutcomeDiffers

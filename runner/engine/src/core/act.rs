@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
-use sitedrill_model::event::EventKind;
-use sitedrill_model::scenario::{Objectives, Scenario};
+use sitedrill_model::event::{EventKind, FaultChange, FaultNote};
+use sitedrill_model::scenario::{Objectives, Scenario, Step};
 use sitedrill_model::{Failure, FailureKind, Location, Verdict};
 
-use super::{Board, History, Recording};
+use super::{Board, History, Recording, variables};
 use crate::invariants::InForce;
 use crate::measure::Measure;
 use crate::objects::{Change, Objects};
@@ -29,6 +30,19 @@ pub(crate) struct Act {
     in_force: Vec<InForce>,
     objectives: Objectives,
     file: String,
+    /// By name, in the order in which they were injected.
+    faults: IndexMap<String, Broken>,
+    /// Whether steps of the scenario save values at all.
+    saves: bool,
+    saved: BTreeMap<String, String>,
+}
+
+/// What is broken on purpose.
+struct Broken {
+    text: String,
+    location: Location,
+    took_effect: bool,
+    is_over: bool,
 }
 
 impl Default for Act {
@@ -45,6 +59,9 @@ impl Default for Act {
             in_force: Vec::new(),
             objectives: Objectives::default(),
             file: String::new(),
+            faults: IndexMap::new(),
+            saves: false,
+            saved: BTreeMap::new(),
         }
     }
 }
@@ -64,6 +81,7 @@ impl Act {
             wanted: scenario.invariants.clone(),
             objectives: scenario.objectives.clone(),
             file: scenario.file.clone(),
+            saves: variables::are_saved(scenario),
             ..Self::default()
         }
     }
@@ -72,6 +90,50 @@ impl Act {
     pub(crate) fn next_tick(&self) -> Option<Timestamp> {
         let ticks = self.in_force.iter().filter_map(InForce::next_tick);
         ticks.min()
+    }
+
+    pub(super) fn save(&mut self, name: String, value: String) {
+        self.saved.insert(name, value);
+    }
+
+    /// The step with the saved values in the place of their names; `None` where it is as it was written.
+    pub(crate) fn resolved(&self, step: &Step) -> Result<Option<Step>, Failure> {
+        if self.saves {
+            variables::resolved(step, &self.saved)
+        } else {
+            Ok(None)
+        }
+    }
+
+    pub(super) fn fault(&mut self, note: FaultNote, place: &Location, out: &mut Vec<EventKind>) {
+        let broken = self
+            .faults
+            .entry(note.name.clone())
+            .or_insert_with(|| Broken {
+                text: note.fault.clone(),
+                location: place.clone(),
+                took_effect: false,
+                is_over: false,
+            });
+        match note.what {
+            FaultChange::Injected => broken.is_over = false,
+            FaultChange::TookEffect => broken.took_effect = true,
+            FaultChange::Lifted | FaultChange::LeftOver => broken.is_over = true,
+        }
+        out.push(EventKind::Fault(note));
+    }
+
+    /// The faults in force, with their texts and places.
+    pub(crate) fn faults_in_force(&self) -> Vec<(String, String, Location)> {
+        let faults = self.faults.iter().filter(|(_, it)| !it.is_over);
+        faults
+            .map(|(name, it)| (name.clone(), it.text.clone(), it.location.clone()))
+            .collect()
+    }
+
+    /// Whether a fault was seen to work.
+    pub(crate) fn has_taken_effect(&self, name: &str) -> bool {
+        self.faults.get(name).is_some_and(|it| it.took_effect)
     }
 
     pub(super) fn fail(&mut self, failure: Failure, out: &mut Vec<EventKind>) {
@@ -169,6 +231,12 @@ impl Act {
         let blind = self.in_force.iter().filter_map(InForce::never_checked);
         failures.extend(blind);
         failures.extend(self.measure.never_checked(&self.objectives));
+        let idle = self.faults.iter().filter(|(_, it)| !it.took_effect);
+        failures.extend(idle.map(|(name, it)| {
+            let text = &it.text;
+            let message = format!("fault {name} ({text}) was never seen to take effect");
+            Failure::new(FailureKind::FaultNotSeen, message).at(&it.location)
+        }));
         failures
     }
 }

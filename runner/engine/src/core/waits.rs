@@ -18,6 +18,8 @@ pub(crate) struct WaitId(u64);
 /// How a wait stands.
 pub(crate) struct Waited {
     condition: Condition,
+    /// Whether it is watched over: it ends when it does not hold.
+    is_guard: bool,
     /// Set once it holds or can never hold; then nothing changes any more.
     pub(crate) end: Option<Judgement>,
     /// The last mismatch.
@@ -37,10 +39,19 @@ pub(super) struct Waits {
 
 impl Waits {
     pub(super) fn add(&mut self, condition: &Condition) -> WaitId {
+        self.insert(condition, false)
+    }
+
+    pub(super) fn guard(&mut self, condition: &Condition) -> WaitId {
+        self.insert(condition, true)
+    }
+
+    fn insert(&mut self, condition: &Condition, is_guard: bool) -> WaitId {
         let id = WaitId(self.next);
         self.next += 1;
         let waited = Waited {
             condition: condition.clone(),
+            is_guard,
             end: None,
             last: None,
             seen: Vec::new(),
@@ -80,6 +91,8 @@ impl Waited {
             });
         }
         match judgement {
+            Judgement::Holds { .. } if self.is_guard => {}
+            failing @ Judgement::Fails(_) if self.is_guard => self.end = Some(failing),
             Judgement::Fails(mismatch) if mismatch.never.is_none() => self.last = Some(mismatch),
             end => self.end = Some(end),
         }

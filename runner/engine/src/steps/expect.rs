@@ -10,9 +10,10 @@ use crate::waiting;
 
 pub(super) async fn run(condition: &Condition, step: &Step, stage: &Stage<'_>) -> StepOutcome {
     let kind = FailureKind::ExpectationNotMet;
-    let outcome = match step.within {
-        None => waiting::judge_now(condition, step, kind, stage).await,
-        Some(within) => waiting::judge_within(condition, within, step, kind, stage).await,
+    let outcome = match (step.within, step.throughout) {
+        (_, Some(length)) => waiting::judge_throughout(condition, length, step, stage).await,
+        (None, None) => waiting::judge_now(condition, step, kind, stage).await,
+        (Some(within), None) => waiting::judge_within(condition, within, step, kind, stage).await,
     };
     let could_tell = outcome
         .failure

@@ -9,13 +9,13 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sitedrill_engine::{
-    CommandOutcome, CommandResult, Emitter, Fixture, Operator, OutputSink, Site, SnapshotVerdict,
-    Snapshots, Target, TargetError, run_drill,
+    CommandOutcome, CommandResult, Disturber, Emitter, Fixture, Operator, OutputSink, Site,
+    SnapshotVerdict, Snapshots, Target, TargetError, run_drill,
 };
 use sitedrill_model::event::{Event, EventKind, SiteInfo, Stream};
 use sitedrill_model::scenario::{
-    Action, Actor, Condition, Drill, DrillKind, ExpectedOutcome, Given, Invariant, InvariantKind,
-    ObjectKind, ObjectRef, Objectives, Pgctl, Return, Scenario, Sleep, Step,
+    Action, Actor, Condition, Drill, DrillKind, ExpectedOutcome, Fault, Given, Invariant,
+    InvariantKind, ObjectKind, ObjectRef, Objectives, Pgctl, Return, Scenario, Sleep, Step,
 };
 use sitedrill_model::{Failure, Location, Verdict};
 
@@ -168,7 +168,38 @@ impl Lab {
             operator: Arc::new(self.clone()),
             fixture: Arc::new(self.clone()),
             snapshots: Arc::new(self.clone()),
+            disturber: Arc::new(self.clone()),
         }
+    }
+}
+
+/// Faults whose name starts with `seen` take effect after 5 s; the others never do. What was lifted is noted as returned.
+#[async_trait]
+impl Disturber for Lab {
+    async fn inject(&self, _: &str, _: &Fault) -> Result<(), TargetError> {
+        Ok(())
+    }
+
+    fn seen(&self, name: &str) -> Option<String> {
+        let is_time = self.start.elapsed() >= Duration::from_secs(5);
+        (name.starts_with("seen") && is_time).then(|| "it broke".to_owned())
+    }
+
+    async fn effect(&self, name: &str) -> String {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if let Some(evidence) = self.seen(name) {
+                return evidence;
+            }
+        }
+    }
+
+    async fn lift(&self, name: &str) -> Result<String, TargetError> {
+        self.returned
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(format!("lifted {name}"));
+        Ok("well again".to_owned())
     }
 }
 
@@ -309,6 +340,8 @@ fn drill(chapters: Vec<Scenario>) -> Drill {
         tags: Vec::new(),
         requirements: Vec::new(),
         sha256: String::new(),
+        time: None,
+        repeat: 1,
         sites: vec!["primary".to_owned(), "dr".to_owned(), "quorum".to_owned()],
         chapters,
     }
@@ -356,6 +389,7 @@ pub(crate) fn step(action: Action) -> Step {
         name: None,
         action,
         within: None,
+        throughout: None,
         snapshot: None,
     }
 }

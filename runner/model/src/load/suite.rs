@@ -55,6 +55,8 @@ pub(super) fn drill(library: &mut Library<'_>, file: &str) -> Option<Drill> {
                 tags: metadata.tags.clone(),
                 requirements: metadata.requirements.clone(),
                 sha256: sha256_hex(pieces),
+                time: metadata.time,
+                repeat: 1,
                 sites,
                 chapters,
             })
@@ -75,6 +77,8 @@ fn alone(entry: &Entry, scenario: &LoweredScenario) -> Drill {
         tags: metadata.tags.clone(),
         requirements: metadata.requirements.clone(),
         sha256: sha256_hex([entry.bytes.as_slice()]),
+        time: metadata.time,
+        repeat: scenario.repeat,
         sites: scenario.sites.clone(),
         chapters: vec![scenario.scenario.clone()],
     }

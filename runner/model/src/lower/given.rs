@@ -85,7 +85,7 @@ fn taints(
     taints
 }
 
-fn taint_keys(lint: &mut Lint<'_>, written: &At<OneOrMany>) -> Vec<String> {
+pub(super) fn taint_keys(lint: &mut Lint<'_>, written: &At<OneOrMany>) -> Vec<String> {
     let keys = match &written.value {
         OneOrMany::One(word) if word == "quorum" => {
             return QUORUM_TAINTS.map(str::to_owned).to_vec();

@@ -24,6 +24,7 @@ pub(super) fn check(lint: &mut Lint<'_>, file: &ScenarioFile) {
 
     awaited_actors(lint, &actors, then, always);
     recordings(lint, &actors, then, always);
+    faults(lint, &actors, then, always);
     let mut before_always = actors.iter().flat_map(|(_, steps)| *steps).chain(then);
     let checks =
         before_always.any(|step| step.value.expect.is_some() || step.value.pgctl.is_some());
@@ -36,6 +37,17 @@ pub(super) fn check(lint: &mut Lint<'_>, file: &ScenarioFile) {
             "add an `expect` step; only observing, waiting and sleeping proves nothing",
         );
     }
+}
+
+/// The names of all values that steps save.
+pub(super) fn saved(file: &ScenarioFile) -> Vec<&str> {
+    let actors = file.actors.iter().flat_map(|actors| actors.value.values());
+    let steps = actors.flat_map(|steps| &steps.value);
+    let steps = steps.chain(file.then.iter().flatten());
+    let steps = steps.chain(file.always.iter().flatten());
+    let saves = steps.filter_map(|step| step.value.save.as_ref());
+    let names = saves.filter_map(|save| save.value.r#as.as_ref());
+    names.map(|name| name.value.as_str()).collect()
 }
 
 fn step_names(lint: &mut Lint<'_>, steps: &Steps) {
@@ -135,6 +147,31 @@ fn stuck(
     stopped
         .filter(|(me, at)| *at < actors[*me].1.len())
         .collect()
+}
+
+/// Every fault has a name of its own, and every name that is lifted is one of a fault.
+fn faults(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: &Steps) {
+    let all = || {
+        let acted = actors.iter().flat_map(|(_, steps)| *steps);
+        acted.chain(then).chain(always).map(|step| &step.value)
+    };
+    let mut names: Vec<String> = Vec::new();
+    for fault in all().filter_map(|step| step.fault.as_ref()) {
+        let Some(name) = super::fault::name_of(fault) else {
+            continue;
+        };
+        if names.contains(&name) {
+            let message = format!("duplicate fault `{name}`");
+            lint.error_help(fault.pos, message, "give it a name of its own with `as`");
+        } else {
+            names.push(name);
+        }
+    }
+    for lifted in all().filter_map(|step| step.lift.as_ref()) {
+        if !names.contains(&lifted.value) {
+            lint.unknown("fault", lifted, names.iter().map(String::as_str));
+        }
+    }
 }
 
 /// A recording: who makes it, and as which step.

@@ -18,8 +18,13 @@ impl<'s> Lint<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
         Self {
             source,
-            problems: source.variables(),
+            problems: Vec::new(),
         }
+    }
+
+    /// Notes every variable that no step gives a value.
+    pub(crate) fn variables(&mut self, known: &[&str]) {
+        self.problems.extend(self.source.variables(known));
     }
 
     pub(crate) fn finish(self) -> Result<(), Vec<Problem>> {

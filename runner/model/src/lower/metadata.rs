@@ -1,6 +1,7 @@
 //! What a drill is called and what it shows.
 
 use super::lint::Lint;
+use crate::event::TimeMode;
 use crate::syntax::{self, At, OneOrMany, Pos};
 
 /// The checked metadata of a scenario or suite.
@@ -12,6 +13,7 @@ pub(crate) struct Metadata {
     /// Sorted, each once.
     pub(crate) tags: Vec<String>,
     pub(crate) requirements: Vec<String>,
+    pub(crate) time: Option<TimeMode>,
 }
 
 pub(super) fn metadata(
@@ -42,6 +44,7 @@ pub(super) fn metadata(
             lint.error(requirement.pos, "the requirement is empty");
         }
     }
+    let time = value.time.as_ref().and_then(|time| mode(lint, time));
     let name = lint.need(value.name, pos, "metadata.name");
     let summary = lint.need(value.summary, pos, "metadata.summary");
     if let Some(name) = &name {
@@ -59,5 +62,17 @@ pub(super) fn metadata(
         summary: summary?.value.trim().to_owned(),
         tags,
         requirements: requirements.into_iter().map(|r| r.value).collect(),
+        time,
     })
+}
+
+fn mode(lint: &mut Lint<'_>, written: &At<String>) -> Option<TimeMode> {
+    match written.value.as_str() {
+        "virtual" => Some(TimeMode::Virtual),
+        "real" => Some(TimeMode::Real),
+        _ => {
+            lint.unknown("mode of time", written, ["virtual", "real"]);
+            None
+        }
+    }
 }

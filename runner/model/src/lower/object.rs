@@ -39,11 +39,9 @@ pub(super) fn object(
         pos: object.pos,
     };
     let kind = kind(lint, &word)?;
-    if name.contains("${") {
-        return None;
-    }
+    let has_variable = name.contains("${");
     let dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    if name.is_empty() || !name.chars().all(dns) {
+    if name.is_empty() || !has_variable && !name.chars().all(dns) {
         lint.error(object.pos, format!("`{name}` is no name of an object"));
         return None;
     }
@@ -87,7 +85,8 @@ pub(super) fn present(
     written: &Written<'_>,
 ) -> Option<ObjectRef> {
     let object = object(lint, scope, written)?;
-    if object.kind == ObjectKind::ProtectionGroup && !scope.groups.contains(&object.name) {
+    let is_known = scope.groups.contains(&object.name) || object.name.contains("${");
+    if object.kind == ObjectKind::ProtectionGroup && !is_known {
         let group = At {
             value: object.name.clone(),
             pos: written.object.map_or(written.pos, |object| object.pos),
@@ -150,13 +149,7 @@ pub(super) fn observe(
         lint.error(fields.pos, "no field is named");
     }
     for field in &fields.value {
-        if field.value.split('.').any(|part| part.trim().is_empty()) {
-            lint.error_help(
-                field.pos,
-                format!("`{}` is no path to a field", field.value),
-                "join the keys by dots, such as `status.currentState`",
-            );
-        }
+        field_path(lint, field);
     }
     Some(Observe {
         name: name?.value.clone(),
@@ -167,6 +160,17 @@ pub(super) fn observe(
             .map(|field| field.value.clone())
             .collect(),
     })
+}
+
+/// Notes a path that leads nowhere.
+pub(super) fn field_path(lint: &mut Lint<'_>, field: &At<String>) {
+    if field.value.split('.').any(|part| part.trim().is_empty()) {
+        lint.error_help(
+            field.pos,
+            format!("`{}` is no path to a field", field.value),
+            "join the keys by dots, such as `status.currentState`",
+        );
+    }
 }
 
 pub(super) fn apply(lint: &mut Lint<'_>, scope: &Scope, at: &At<syntax::Apply>) -> Option<Apply> {

@@ -47,6 +47,7 @@ pub(super) fn step(
     let At { value: step, pos } = written;
     let snapshot = snapshot(lint, scope, block, snapshots, &step);
     let within = within(lint, &step, pos);
+    let throughout = throughout(lint, &step);
     if let Some(because) = &step.because
         && step.sleep.is_none()
     {
@@ -59,10 +60,11 @@ pub(super) fn step(
     let action = action(lint, scope, block, &step)?;
     Some(Step {
         location: lint.source.location(pos),
-        text: text::step(&action, within),
+        text: text::step(&action, within, throughout),
         name: step.name.map(|name| name.value),
         action,
         within,
+        throughout,
         snapshot,
     })
 }
@@ -73,7 +75,6 @@ fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()>
         ("kubectl", &step.kubectl),
         ("shell", &step.shell),
         ("failover", &step.failover),
-        ("fault", &step.fault),
         ("measure", &step.measure),
     ];
     for (name, value) in later {
@@ -94,6 +95,9 @@ fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()>
         ("observe", step.observe.is_some()),
         ("return", step.r#return.is_some()),
         ("sleep", step.sleep.is_some()),
+        ("fault", step.fault.is_some()),
+        ("lift", step.lift.is_some()),
+        ("save", step.save.is_some()),
     ];
     let actions = present.iter().filter(|(_, there)| *there);
     let actions: Vec<&str> = actions.map(|(name, _)| *name).collect();
@@ -164,6 +168,15 @@ fn action(
     if let Some(back) = &step.r#return {
         return self::back(lint, scope, block, back).map(Action::Return);
     }
+    if let Some(fault) = &step.fault {
+        return super::fault::fault(lint, scope, fault).map(Action::Fault);
+    }
+    if let Some(save) = &step.save {
+        return super::save::save(lint, scope, save).map(Action::Save);
+    }
+    if let Some(name) = &step.lift {
+        return Some(Action::Lift(name.value.clone()));
+    }
     sleep(lint, step).map(Action::Sleep)
 }
 
@@ -222,7 +235,8 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
     let waits = step.r#await.is_some()
         || step.expect.is_some()
         || step.pgctl.is_some()
-        || step.r#return.is_some();
+        || step.r#return.is_some()
+        || step.fault.is_some();
     let Some(within) = &step.within else {
         if step.r#await.is_some() {
             lint.error_help(
@@ -238,10 +252,27 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
         lint.error_help(
             within.pos,
             "`within` stands on a step that does not wait",
-            "`await`, `expect`, `pgctl` and `return` wait",
+            "`await`, `expect`, `pgctl`, `return` and `fault` wait",
         );
     }
     duration
+}
+
+fn throughout(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<std::time::Duration> {
+    let throughout = step.throughout.as_ref()?;
+    if step.expect.is_none() || step.pgctl.is_some() {
+        let help = "it says how long the fact of an `expect` must hold";
+        lint.error_help(throughout.pos, "`throughout` goes with `expect` only", help);
+    }
+    if step.within.is_some() {
+        let help = "wait for the fact in one step, and let it hold in the next";
+        lint.error_help(
+            throughout.pos,
+            "`throughout` and `within` do not go together",
+            help,
+        );
+    }
+    duration::positive(lint, throughout)
 }
 
 fn snapshot(
@@ -287,4 +318,7 @@ fn only_snapshot_is_wrong(step: &syntax::Step) -> bool {
         || step.observe.is_some()
         || step.r#return.is_some()
         || step.sleep.is_some()
+        || step.fault.is_some()
+        || step.lift.is_some()
+        || step.save.is_some()
 }

@@ -10,7 +10,11 @@ use crate::scenario::{Action, Bound, Condition, ExpectedOutcome, LockIs, ObjectR
 /// The longest line; what is longer ends in an ellipsis.
 const LONGEST: usize = 160;
 
-pub(super) fn step(action: &Action, within: Option<Duration>) -> String {
+pub(super) fn step(
+    action: &Action,
+    within: Option<Duration>,
+    throughout: Option<Duration>,
+) -> String {
     let mut line = match action {
         Action::Pgctl(pgctl) => {
             let command = words::join(&pgctl.args);
@@ -41,6 +45,14 @@ pub(super) fn step(action: &Action, within: Option<Duration>) -> String {
             duration::show(sleep.duration),
             sleep.because
         ),
+        Action::Fault(step) => format!("fault {}: {}", step.name, step.fault),
+        Action::Save(save) => format!(
+            "save {} of {} as {}",
+            save.field,
+            object(&save.object),
+            save.name
+        ),
+        Action::Lift(name) => format!("lift {name}"),
     };
     line = line.replace(['\n', '\r', '\t'], " ");
     if line.chars().count() > LONGEST {
@@ -49,6 +61,10 @@ pub(super) fn step(action: &Action, within: Option<Duration>) -> String {
     if let Some(within) = within {
         line.push_str(" within ");
         line.push_str(&duration::show(within));
+    }
+    if let Some(throughout) = throughout {
+        line.push_str(" throughout ");
+        line.push_str(&duration::show(throughout));
     }
     line
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::Verdict;
 use crate::event::{DrillInfo, Event, EventKind, StepId};
 use crate::record::{
-    ChapterRecord, DrillRecord, RunEnd, RunRecord, StepRecord, TimedObservation, TranscriptLine,
+    ChapterRecord, DrillRecord, RunEnd, RunRecord, StepRecord, TimedFaultNote, TimedObservation,
+    TranscriptLine,
 };
 
 /// A record on its way.
@@ -61,6 +62,7 @@ impl Fold {
             | EventKind::StepFinished { .. }
             | EventKind::StepSkipped { .. }
             | EventKind::Observed(_)
+            | EventKind::Fault(_)
             | EventKind::FailoverMeasured(_)
             | EventKind::InvariantJudged(_)
             | EventKind::ChapterFailure(_)
@@ -120,6 +122,7 @@ impl DrillFold {
                 prepared: Vec::new(),
                 steps: Vec::new(),
                 observations: Vec::new(),
+                faults: Vec::new(),
                 failovers: Vec::new(),
                 invariants: Vec::new(),
                 failures: Vec::new(),
@@ -165,6 +168,10 @@ impl ChapterRecord {
             EventKind::Observed(observation) => self.observations.push(TimedObservation {
                 at: event.at,
                 observation: observation.clone(),
+            }),
+            EventKind::Fault(note) => self.faults.push(TimedFaultNote {
+                at: event.at,
+                note: note.clone(),
             }),
             EventKind::FailoverMeasured(measure) => self.failovers.push(measure.clone()),
             EventKind::InvariantJudged(invariant) => self.invariants.push(invariant.clone()),

@@ -153,3 +153,45 @@ impl JsonSchema for Count {
         json_schema!({"anyOf": [{"type": "integer", "minimum": 0}, between]})
     }
 }
+
+/// A word, or a number that is read as one: `500`, `ErrImagePull`.
+#[derive(Clone, Debug)]
+pub(crate) struct Code(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CodeVisitor)
+    }
+}
+
+struct CodeVisitor;
+
+impl Visitor<'_> for CodeVisitor {
+    type Value = Code;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a word")
+    }
+
+    fn visit_u64<E: Error>(self, code: u64) -> Result<Code, E> {
+        Ok(Code(code.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, code: i64) -> Result<Code, E> {
+        Ok(Code(code.to_string()))
+    }
+
+    fn visit_str<E: Error>(self, code: &str) -> Result<Code, E> {
+        Ok(Code(code.to_owned()))
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"type": "integer"}, {"type": "string"}]})
+    }
+}

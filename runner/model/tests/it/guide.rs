@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use sitedrill_model::load;
 use sitedrill_model::scenario::DrillKind;
-use sitedrill_model::{load, select};
 
 use crate::support::{SOUND, parse_one, rendered};
 
@@ -38,20 +38,6 @@ fn the_guides_drills_load_in_the_order_of_their_files_and_the_suite_has_them_all
         .collect();
     assert_eq!(chapters, alone);
     assert_eq!(suite.drill.sites, ["primary", "dr", "quorum"]);
-}
-
-#[test]
-fn a_drill_is_selected_by_any_tag_and_any_part_of_its_name() {
-    let loaded = parse_one(SOUND).unwrap();
-    let drill = &loaded.drills[0].drill;
-    let asked = |tags: &[&str], names: &[&str]| {
-        let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        select::matches(drill, &owned(tags), &owned(names))
-    };
-    assert!(asked(&[], &[]));
-    assert!(asked(&["safety", "lock"], &["oun"]));
-    assert!(!asked(&["safety"], &[]));
-    assert!(!asked(&["lock"], &["other"]));
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Values that steps save, and the steps that use them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sitedrill_model::scenario::{Action, Scenario, Step};
+use sitedrill_model::{Failure, FailureKind};
+
+/// Whether any step saves a value.
+pub(super) fn are_saved(scenario: &Scenario) -> bool {
+    let actors = scenario.actors.iter().flat_map(|actor| &actor.steps);
+    let mut steps = actors.chain(&scenario.then).chain(&scenario.always);
+    steps.any(|step| matches!(step.action, Action::Save(_)))
+}
+
+/// The step with values in the place of `${name}`; `None` where it has none.
+pub(super) fn resolved(
+    step: &Step,
+    saved: &BTreeMap<String, String>,
+) -> Result<Option<Step>, Failure> {
+    let value = serde_json::to_value(&step.action);
+    let mut value = value.map_err(|error| broken(&error))?;
+    let mut changed = false;
+    replace(&mut value, saved, &mut changed)?;
+    if !changed {
+        return Ok(None);
+    }
+    let action = serde_json::from_value(value).map_err(|error| broken(&error))?;
+    Ok(Some(Step {
+        action,
+        ..step.clone()
+    }))
+}
+
+fn broken(error: &serde_json::Error) -> Failure {
+    let message = format!("the step cannot be understood with its values: {error}");
+    Failure::new(FailureKind::NeverChecked, message)
+}
+
+fn replace(
+    value: &mut Value,
+    saved: &BTreeMap<String, String>,
+    changed: &mut bool,
+) -> Result<(), Failure> {
+    match value {
+        Value::String(text) if text.contains("${") => {
+            *text = filled(text, saved)?;
+            *changed = true;
+            Ok(())
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .try_for_each(|item| replace(item, saved, changed)),
+        Value::Object(map) => map
+            .values_mut()
+            .try_for_each(|item| replace(item, saved, changed)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn filled(text: &str, saved: &BTreeMap<String, String>) -> Result<String, Failure> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            filled.push_str("${");
+            rest = after;
+            continue;
+        };
+        let Some(value) = saved.get(name) else {
+            let message = format!("`{name}` has no value yet: its `save` step has not run");
+            return Err(Failure::new(FailureKind::NeverChecked, message));
+        };
+        filled.push_str(value);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_replaced_by_its_value_and_a_missing_one_is_told() {
+        let saved = BTreeMap::from([("a".to_owned(), "1".to_owned())]);
+        assert_eq!(filled("x ${a}${a} y ${", &saved).unwrap(), "x 11 y ${");
+        let failure = filled("${b}", &saved).unwrap_err();
+        assert!(failure.message.contains("`b` has no value yet"));
+    }
+}

@@ -1,8 +1,10 @@
 //! The arguments as the user typed them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sitedrill_model::select::{Filter, FilterError, Shard};
 
 /// Declarative disaster-recovery drills for Kubernetes sites that run virtual machines.
 #[derive(Debug, Parser)]
@@ -28,6 +30,8 @@ pub enum Command {
     Lint(LintArgs),
     /// Print the JSON Schema of the drill language, for editors.
     Schema,
+    /// Make the system under test wrong in known ways and demand that drills turn red.
+    Selftest(SelftestArgs),
     /// Render the reports of a run again, from its record or its events.
     Report(ReportArgs),
 }
@@ -56,6 +60,15 @@ pub struct RunArgs {
     /// Start no further drill once one has not passed.
     #[arg(long)]
     pub fail_fast: bool,
+    /// End the run after this time as Ctrl-C would: `90s`, `10m`, `2h`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Run each drill so many times, each time under another seed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub repeat: Option<u32>,
+    /// Complete the reports of a run that was killed, and start nothing.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "sites", "time", "filter", "tags", "shard"])]
+    pub resume: Option<PathBuf>,
     /// Write the snapshots of transcripts instead of comparing them.
     #[arg(long)]
     pub update_snapshots: bool,
@@ -70,12 +83,57 @@ pub struct RunArgs {
 /// Which of the drills.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SelectArgs {
-    /// Only drills whose name or file contains this text.
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    /// Only drills whose name or file contains this text, or an expression of name(TEXT), file(TEXT), tag(WORD) and
+    /// requirement(TEXT) with !, &, | and brackets.
+    #[arg(long, value_name = "EXPR", value_parser = filter)]
+    pub filter: Option<(String, Filter)>,
     /// Only drills with this tag; given more than once, with any of them.
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
+    /// Only one of N shares of the drills. A drill stays in its share whatever others come or go.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+fn filter(text: &str) -> Result<(String, Filter), FilterError> {
+    Ok((text.to_owned(), text.parse()?))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("write a number and s, m or h, such as 10m".to_owned()),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "write a whole number and s, m or h, such as 10m".to_owned())?;
+    Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+/// Arguments of `selftest`.
+#[derive(Args, Debug)]
+pub struct SelftestArgs {
+    /// Scenario and suite files, or folders of them.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Only this mutation; may be given more than once.
+    #[arg(long = "mutation", value_name = "NAME")]
+    pub mutations: Vec<String>,
+    /// Everything random comes from this number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Which of the drills.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How many drills run at once [default: one a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// The matrix for people, or as JSON.
+    #[arg(long, value_enum, default_value_t = OutputArg::Text)]
+    pub output: OutputArg,
 }
 
 /// Arguments of `list`.

@@ -6,6 +6,7 @@ mod load;
 mod report;
 mod run;
 mod schema;
+mod selftest;
 
 use std::io::{self, Write};
 
@@ -19,6 +20,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::List(args) => list::list(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Schema => schema::schema(),
+        Command::Selftest(args) => selftest::selftest(&args),
         Command::Report(args) => report::report(&args),
     }
 }

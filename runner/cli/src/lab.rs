@@ -5,12 +5,17 @@
 //! Everything lives in one single-threaded runtime and ends with it.
 
 pub mod composition;
+pub mod controllers;
+pub mod disturb;
+pub mod lie;
+pub mod mutation;
+pub mod wire;
 
 use std::sync::Arc;
 
 use sitedrill_engine::{Emitter, EventSink, Operator, Target, run_drill};
 use sitedrill_model::event::{EventKind, SiteInfo, TimeMode};
-use sitedrill_model::scenario::Drill;
+use sitedrill_model::scenario::{Action, Drill, DrillKind};
 use sitedrill_model::{Failure, FailureKind, Verdict};
 use sitedrill_sites::{Provider, Site};
 use siterecovery_decide::Policy;
@@ -19,6 +24,8 @@ use crate::clock::{LateClock, clock, system};
 use crate::signals::{Shutdown, pair};
 use crate::snapshots::{SnapshotFolder, SnapshotMode};
 use composition::{Composition, Wanted, early_end};
+use mutation::Mutation;
+use wire::Wires;
 
 /// The Failover Controller's name as a lock holder: the guide's example.
 pub const HOLDER: &str = "failover-controller-12345";
@@ -34,8 +41,8 @@ pub struct LabConfig {
     pub seed: u64,
     /// What to do with transcripts.
     pub snapshots: SnapshotMode,
-    /// How the controllers are made wrong; nothing outside tests does that.
-    pub sabotage: Vec<siterecovery_decide::Sabotage>,
+    /// How the system under test is made wrong; only `selftest` and tests do that.
+    pub mutations: Vec<Mutation>,
 }
 
 /// What one drill says, with the clock that its words are stamped with.
@@ -91,8 +98,9 @@ async fn lab(drill: &Drill, config: &LabConfig, voice: &Voice, shutdown: &Shutdo
         seed,
         rbac: false,
     };
+    let wires = needs_wires(drill, config).then(Wires::new);
     let lab = match Composition::start(wanted).await {
-        Ok(lab) => lab,
+        Ok(lab) => lab.disturbed(wires, &config.mutations),
         Err(failure) => return (failure.kind.verdict(), Some(failure)),
     };
     for site in &lab.sites {
@@ -115,11 +123,20 @@ async fn lab(drill: &Drill, config: &LabConfig, voice: &Voice, shutdown: &Shutdo
 }
 
 fn policy(config: &LabConfig) -> Policy {
-    let rules = Policy::new(HOLDER);
-    config
-        .sabotage
-        .iter()
-        .fold(rules, |rules, how| rules.with_sabotage(*how))
+    let decisions = config.mutations.iter().filter_map(|it| it.decision());
+    decisions.fold(Policy::new(HOLDER), Policy::with_sabotage)
+}
+
+/// Whether the product's clients must go over lines of ours. Where not, they go straight, which is faster.
+fn needs_wires(drill: &Drill, config: &LabConfig) -> bool {
+    let mut steps = drill.chapters.iter().flat_map(|chapter| {
+        let acted = chapter.actors.iter().flat_map(|actor| &actor.steps);
+        acted.chain(&chapter.then).chain(&chapter.always)
+    });
+    let is_on_the_wire =
+        |action: &Action| matches!(action, Action::Fault(it) if it.fault.is_on_the_wire());
+    config.mutations.iter().any(|it| it.lie().is_some())
+        || steps.any(|step| is_on_the_wire(&step.action))
 }
 
 fn target(lab: &Composition, drill: &Drill, config: &LabConfig) -> Target {
@@ -132,10 +149,19 @@ fn target(lab: &Composition, drill: &Drill, config: &LabConfig) -> Target {
         operator: operator.clone(),
         fixture: Arc::new(lab.fixture(operator)),
         snapshots: Arc::new(SnapshotFolder::new(
-            &drill.name,
+            snapshots_of(drill),
             &drill.file,
             config.snapshots,
         )),
+        disturber: Arc::new(lab.disturber()),
+    }
+}
+
+/// The name in the snapshots' names: one of many repetitions has those of its scenario.
+fn snapshots_of(drill: &Drill) -> &str {
+    match (drill.kind, drill.chapters.as_slice()) {
+        (DrillKind::Scenario, [scenario]) => &scenario.name,
+        _ => &drill.name,
     }
 }
 

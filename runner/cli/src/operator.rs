@@ -9,13 +9,19 @@ use sitedrill_model::event::Stream;
 pub struct InProcess {
     /// Makes the context for an actor.
     pub context: Box<dyn Fn(&str) -> pgctl::Context + Send + Sync>,
+    /// Whether a line comes out wrong, to show that somebody would notice.
+    pub changes_a_line: bool,
 }
 
 #[async_trait]
 impl Operator for InProcess {
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult {
         let context = (self.context)(actor);
-        let finished = pgctl::run(&words(args), &context, &mut Forward(output)).await;
+        let mut output = Forward {
+            output,
+            changes_a_line: self.changes_a_line,
+        };
+        let finished = pgctl::run(&words(args), &context, &mut output).await;
         translate(finished)
     }
 }
@@ -29,7 +35,10 @@ fn words(args: &[String]) -> Vec<String> {
     program.into_iter().chain(args.iter().cloned()).collect()
 }
 
-struct Forward(OutputSink);
+struct Forward {
+    output: OutputSink,
+    changes_a_line: bool,
+}
 
 impl Output for Forward {
     fn line(&mut self, stream: pgctl::Stream, line: &str) {
@@ -37,7 +46,11 @@ impl Output for Forward {
             pgctl::Stream::Stdout => Stream::Stdout,
             pgctl::Stream::Stderr => Stream::Stderr,
         };
-        (self.0)(stream, line);
+        if self.changes_a_line {
+            (self.output)(stream, &line.replace("[SUCCESS]", "[OK]"));
+        } else {
+            (self.output)(stream, line);
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod folder;
 pub mod pool;
+pub mod repeat;
+pub mod resume;
 
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +52,7 @@ pub struct Ran {
 pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> io::Result<Ran> {
     let started = tokio::time::Instant::now();
     let mut folder = RunFolder::create(&config.out)?;
+    folder.plan(config.drills.iter().map(|selected| &selected.info))?;
     let mut events = Vec::new();
     let mut take = |event: Event| -> io::Result<()> {
         folder.append(&event)?;
@@ -82,7 +85,7 @@ pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> 
     Ok(Ran { record, exit })
 }
 
-fn of_run(seq: u64, kind: EventKind) -> Event {
+pub(crate) fn of_run(seq: u64, kind: EventKind) -> Event {
     Event {
         seq,
         drill: None,

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -44,8 +45,9 @@ pub fn pair() -> (Stop, Shutdown) {
     (Stop(sender), Shutdown(receiver))
 }
 
-/// Turns Ctrl-C and SIGTERM of this process into a shutdown. A second signal ends the process at once.
-pub fn of_process() -> Shutdown {
+/// Turns Ctrl-C and SIGTERM of this process, and the end of a time, into a shutdown.
+/// A second signal ends the process at once, after `last_words`.
+pub fn of_process(timeout: Option<Duration>, last_words: impl Fn() + Send + 'static) -> Shutdown {
     let (stop, shutdown) = pair();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -53,13 +55,13 @@ pub fn of_process() -> Shutdown {
             .build();
         // Without a runtime there is no polite end, and the signals keep their default effect.
         if let Ok(runtime) = runtime {
-            runtime.block_on(listen(&stop));
+            runtime.block_on(listen(&stop, timeout, last_words));
         }
     });
     shutdown
 }
 
-async fn listen(stop: &Stop) {
+async fn listen(stop: &Stop, timeout: Option<Duration>, last_words: impl Fn()) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
@@ -67,16 +69,34 @@ async fn listen(stop: &Stop) {
     ) else {
         return;
     };
-    for count in 0_u8.. {
+    let end = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+    let mut asked = false;
+    let mut is_late = false;
+    loop {
         tokio::select! {
             biased;
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = until(end), if !is_late => {
+                is_late = true;
+                stop.ask();
+                // Not a signal: whoever sends the first one still gets the cleanup.
+                continue;
+            }
         }
-        if count > 0 {
+        if asked {
+            last_words();
             end_at_once();
         }
+        asked = true;
         stop.ask();
+    }
+}
+
+async fn until(end: Option<tokio::time::Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -11,6 +11,7 @@ use sitedrill_sites::Provider;
 use siterecovery_decide::Sabotage;
 
 use crate::clock::VIRTUAL_EPOCH;
+use crate::lab::mutation::Mutation;
 use crate::lab::{LabConfig, Voice, run_in_lab};
 use crate::runs::Selected;
 use crate::signals;
@@ -28,7 +29,7 @@ pub struct DrillTest {
     root: PathBuf,
     selected: Selected,
     seed: u64,
-    sabotage: Vec<Sabotage>,
+    mutations: Vec<Mutation>,
 }
 
 /// Loads the drills below a folder, or says in one text what is wrong with them. No drills are an error.
@@ -50,7 +51,7 @@ pub fn load(root: &Path) -> Result<Drills, String> {
             root: root.to_owned(),
             selected: Selected::new(loaded, index, seed),
             seed,
-            sabotage: Vec::new(),
+            mutations: Vec::new(),
         });
     Ok(Drills {
         tests: tests.collect(),
@@ -92,7 +93,7 @@ impl DrillTest {
     /// The same drill against controllers that are made wrong.
     #[must_use]
     pub fn sabotaged(mut self, how: Sabotage) -> Self {
-        self.sabotage.push(how);
+        self.mutations.push(Mutation::Decision(how));
         self
     }
 
@@ -150,7 +151,7 @@ impl DrillTest {
             time: TimeMode::Virtual,
             seed: self.seed,
             snapshots: snapshot_mode(),
-            sabotage: self.sabotage.clone(),
+            mutations: self.mutations.clone(),
         };
         let (_stop, shutdown) = signals::pair();
         let (verdict, failure) = run_in_lab(&self.selected.drill, &config, &voice, &shutdown);

@@ -38,11 +38,12 @@ pub(super) fn select(
     let total = loaded.len();
     let wanted = |loaded: &LoadedDrill| {
         let drill = &loaded.drill;
-        let text = select.filter.as_deref().unwrap_or_default();
-        let named = drill.name.contains(text) || drill.file.contains(text);
+        let filter = select.filter.as_ref();
+        let named = filter.is_none_or(|(_, filter)| filter.wants(drill));
+        let shared = select.shard.is_none_or(|shard| shard.holds(drill));
         let tagged =
             select.tags.is_empty() || select.tags.iter().any(|tag| drill.tags.contains(tag));
-        named && tagged
+        named && tagged && shared
     };
     let selected: Vec<_> = loaded
         .into_iter()
@@ -52,7 +53,7 @@ pub(super) fn select(
         .collect();
     if selected.is_empty() {
         say(&format!(
-            "error: none of {total} drills matches --filter and --tag"
+            "error: none of {total} drills matches --filter, --tag and --shard"
         ));
         say("help: `sitedrill list` shows names, tags and files");
         return Err(Exit::NothingToRun);

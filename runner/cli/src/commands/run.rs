@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use jiff::tz::TimeZone;
@@ -21,20 +21,27 @@ use crate::snapshots::SnapshotMode;
 
 pub(super) fn run(args: RunArgs) -> Exit {
     let output = args.output;
+    if let Some(folder) = &args.resume {
+        return resume(folder, output);
+    }
+    let timeout = args.timeout;
     let config = match resolve(args) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let shutdown = signals::of_process();
+    let folder = config.out.display().to_string();
+    let shutdown = signals::of_process(timeout, move || {
+        say("stopped at once, before the cleanup had ended; sites in this process went with it");
+        say(&format!(
+            "what happened until now is in {folder}/events.jsonl"
+        ));
+        say(&format!(
+            "`sitedrill run --resume {folder}` completes the reports"
+        ));
+    });
     let mut terminal = Terminal::new(Box::new(io::stderr()), look(io::stderr().is_terminal()));
     match runs::run(&config, &mut terminal, &shutdown) {
-        Ok(Ran { record, exit }) => {
-            print(&match output {
-                OutputArg::Text => summary(&record, look(io::stdout().is_terminal())),
-                OutputArg::Json => sitedrill_reports::json(&record),
-            });
-            exit
-        }
+        Ok(ran) => tell(&ran, output),
         Err(error) => {
             say(&format!("error: {error}"));
             Exit::Inconclusive
@@ -42,11 +49,31 @@ pub(super) fn run(args: RunArgs) -> Exit {
     }
 }
 
+/// Completes the reports of a run that was killed.
+fn resume(folder: &Path, output: OutputArg) -> Exit {
+    match runs::resume::resume(folder) {
+        Ok(ran) => tell(&ran, output),
+        Err(error) => {
+            say(&format!("error: {error}"));
+            Exit::Usage
+        }
+    }
+}
+
+fn tell(Ran { record, exit }: &Ran, output: OutputArg) -> Exit {
+    print(&match output {
+        OutputArg::Text => summary(record, look(io::stdout().is_terminal())),
+        OutputArg::Json => sitedrill_reports::json(record),
+    });
+    *exit
+}
+
 fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
     let provider = provider(&args.sites)?;
     let time = time(args.time, &provider)?;
     let command = repeat(&args);
     let drills = load::select(load::load(&args.paths)?, &args.select, args.seed)?;
+    let drills = runs::repeat::repeated(drills, args.repeat, args.seed);
     let run_id = run_id();
     Ok(RunConfig {
         jobs: args
@@ -57,7 +84,7 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
             time,
             seed: args.seed,
             snapshots: snapshot_mode(args.update_snapshots),
-            sabotage: Vec::new(),
+            mutations: Vec::new(),
         },
         drills,
         fail_fast: args.fail_fast,
@@ -142,10 +169,12 @@ fn repeat(args: &RunArgs) -> String {
         words.push("--time real".to_owned());
     }
     words.push(format!("--seed {}", args.seed));
-    if let Some(text) = &args.select.filter {
-        words.push(format!("--filter {text}"));
+    if let Some((text, _)) = &args.select.filter {
+        words.push(format!("--filter '{text}'"));
     }
     words.extend(args.select.tags.iter().map(|tag| format!("--tag {tag}")));
+    words.extend(args.select.shard.map(|shard| format!("--shard {shard}")));
+    words.extend(args.repeat.map(|count| format!("--repeat {count}")));
     words.join(" ")
 }
 

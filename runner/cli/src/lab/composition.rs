@@ -1,9 +1,9 @@
 //! Sites with everything that runs on them: one world for all, and both controllers where they belong.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sitedrill_engine::Operator;
+use sitedrill_model::scenario::Controller;
 use sitedrill_model::{Failure, FailureKind};
 use sitedrill_sites::{PlannedSite, Provider, Site, SiteRole, Sites, SitesRequest};
 use sitedrill_world::{StorageModel, World};
@@ -16,6 +16,10 @@ use siterecovery_manager::{
 use tokio::task::JoinSet;
 
 use super::chain;
+use super::controllers::{Birth, Process};
+use super::disturb::LabDisturber;
+use super::mutation::Mutation;
+use super::wire::{Party, Wires};
 use crate::clock::Now;
 use crate::fixture::LabFixture;
 use crate::operator::InProcess;
@@ -50,6 +54,9 @@ pub struct Composition {
     /// The far side of all of them.
     pub world: Arc<World>,
     storage: StorageModel,
+    wires: Option<Wires>,
+    mutations: Vec<Mutation>,
+    processes: Vec<Arc<Process>>,
 }
 
 /// A part that runs as long as the sites do.
@@ -79,14 +86,31 @@ impl Composition {
         };
         let sites = Sites::start(request).await;
         let sites = sites.map_err(|error| failed(chain(&error)))?;
-        Ok(Self {
+        let mut lab = Self {
             now: wanted.now,
             seed: wanted.seed,
             policy: wanted.policy,
             sites: sites.sites,
             world: Arc::new(sites.world),
             storage,
-        })
+            wires: None,
+            mutations: Vec::new(),
+            processes: Vec::new(),
+        };
+        lab.processes = lab.processes();
+        Ok(lab)
+    }
+
+    /// The same with lines of ours between the product's clients and the sites, and with these things made wrong.
+    #[must_use]
+    pub fn disturbed(mut self, wires: Option<Wires>, mutations: &[Mutation]) -> Self {
+        self.wires = wires;
+        self.mutations = mutations.to_vec();
+        self.processes = self.processes();
+        for mutation in mutations {
+            mutation.apply(self.wires.as_ref(), &self.world);
+        }
+        self
     }
 
     /// Starts the world and the controllers; they run until they are told to stop.
@@ -97,50 +121,118 @@ impl Composition {
             world.run(wait).await;
             ("the simulated world".to_owned(), Ok(()))
         });
-        for site in self.workload() {
-            let config = ProtectionGroupControllerConfig {
-                site: manager_site(site, "protection-group-controller"),
-                namespace: Some(self.policy.namespace.clone()),
-                policy: self.policy.clone(),
-                now: self.now.clone(),
-                seed: self.seed,
-                gate: None,
-            };
-            let name = format!("the Protection Group Controller of {}", site.plan.name);
-            parts.spawn(part(
-                name,
-                run_protection_group_controller(config, stopped.wait()),
-            ));
-        }
-        for home in self.directory().management_sites() {
-            let config = FailoverControllerConfig {
-                home: home.name.clone(),
-                sites: self
-                    .sites
-                    .iter()
-                    .map(|site| manager_site(site, "failover-controller"))
-                    .collect(),
-                storage: self.storage(),
-                policy: self.policy.clone(),
-                now: self.now.clone(),
-                seed: self.seed,
-                gate: None,
-            };
-            let name = format!("the Failover Controller of {}", home.name);
-            parts.spawn(part(name, run_failover_controller(config, stopped.wait())));
+        for process in &self.processes {
+            let (name, life) = (process.title(), process.clone().run(stopped.clone()));
+            parts.spawn(async move { (name, life.await) });
         }
         parts
+    }
+
+    /// Every controller of the product, each where it belongs.
+    fn processes(&self) -> Vec<Arc<Process>> {
+        let groups = self.workload().map(|site| {
+            let controller = Controller::ProtectionGroupController;
+            let name = &site.plan.name;
+            Process::new(controller, name, &self.now, self.group_controller(site))
+        });
+        let directory = self.directory();
+        let failovers = directory.management_sites().into_iter().map(|home| {
+            let controller = Controller::FailoverController;
+            let birth = self.failover_controller(&home.name);
+            Process::new(controller, &home.name, &self.now, birth)
+        });
+        groups.chain(failovers).map(Arc::new).collect()
+    }
+
+    fn group_controller(&self, site: &Site) -> Birth {
+        let (policy, seed) = (self.policy.clone(), self.seed);
+        let controller = Controller::ProtectionGroupController;
+        let site = self.manager_site(site, controller, &site.plan.name);
+        Box::new(move |_, now, stopped| {
+            let config = ProtectionGroupControllerConfig {
+                site: site.clone(),
+                namespace: Some(policy.namespace.clone()),
+                policy: policy.clone(),
+                now,
+                seed,
+                gate: None,
+            };
+            let run = run_protection_group_controller(config, stopped.wait());
+            Box::pin(async move { run.await.map_err(|error| chain(&error)) })
+        })
+    }
+
+    fn failover_controller(&self, home: &str) -> Birth {
+        let (policy, seed) = (self.policy.clone(), self.seed);
+        let home = home.to_owned();
+        let controller = Controller::FailoverController;
+        let sites = self.sites.iter();
+        let sites: Vec<_> = sites
+            .map(|site| self.manager_site(site, controller, &home))
+            .collect();
+        let (storage, world) = (self.storage, self.world.clone());
+        let is_wrong = self.mutations.contains(&Mutation::WrongHolder);
+        Box::new(move |past, now, stopped| {
+            let mut policy = policy.clone();
+            if is_wrong {
+                "somebody-else".clone_into(&mut policy.identity);
+            } else if past > 0 {
+                policy.identity = format!("{}-life-{}", policy.identity, past + 1);
+            }
+            let config = FailoverControllerConfig {
+                home: home.clone(),
+                sites: sites.clone(),
+                storage: storage_of(storage, &world),
+                policy,
+                now,
+                seed,
+                gate: None,
+            };
+            let run = run_failover_controller(config, stopped.wait());
+            Box::pin(async move { run.await.map_err(|error| chain(&error)) })
+        })
+    }
+
+    /// A controller's way to a site.
+    fn manager_site(
+        &self,
+        site: &Site,
+        controller: Controller,
+        home: &str,
+    ) -> siterecovery_manager::Site {
+        let user = format!("system:serviceaccount:site-recovery:{}", controller.name());
+        let party = Party {
+            name: controller.name().to_owned(),
+            home: Some(home.to_owned()),
+        };
+        siterecovery_manager::Site {
+            info: api_info(site),
+            client: over(self.wires.as_ref(), site, &user, party),
+        }
+    }
+
+    /// Breaks things here.
+    pub fn disturber(&self) -> LabDisturber {
+        LabDisturber {
+            world: self.world.clone(),
+            wires: self.wires.clone().unwrap_or_default(),
+            processes: self.processes.clone(),
+            active: Mutex::default(),
+        }
     }
 
     /// Runs operators' commands in this process.
     pub fn operator(&self) -> InProcess {
         let (sites, policy) = (self.sites.clone(), self.policy.clone());
-        let now = self.now.clone();
+        let (now, wires) = (self.now.clone(), self.wires.clone());
         InProcess {
             context: Box::new(move |actor| {
-                let sites = sites.iter().map(|site| pgctl_site(site, actor)).collect();
-                pgctl::Context::new(sites, policy.clone(), &policy.namespace, now.clone())
+                let sites = sites.iter();
+                let sites = sites.map(|site| pgctl_site(site, actor, wires.as_ref()));
+                let namespace = &policy.namespace;
+                pgctl::Context::new(sites.collect(), policy.clone(), namespace, now.clone())
             }),
+            changes_a_line: self.mutations.contains(&Mutation::OutputLineChanged),
         }
     }
 
@@ -178,14 +270,12 @@ impl Composition {
         let sites = self.sites.iter();
         sites.filter(|site| site.plan.role.runs_machines())
     }
+}
 
-    fn storage(&self) -> Storage {
-        match self.storage {
-            StorageModel::Linstor => {
-                Storage::Linstor(LinstorClient::from_service(self.world.linstor()))
-            }
-            StorageModel::DrbdOperator => Storage::DrbdOperator,
-        }
+fn storage_of(model: StorageModel, world: &World) -> Storage {
+    match model {
+        StorageModel::Linstor => Storage::Linstor(LinstorClient::from_service(world.linstor())),
+        StorageModel::DrbdOperator => Storage::DrbdOperator,
     }
 }
 
@@ -196,14 +286,6 @@ fn storage_model(sites: &[String]) -> StorageModel {
     } else {
         StorageModel::DrbdOperator
     }
-}
-
-async fn part<E: std::error::Error>(
-    name: String,
-    run: impl Future<Output = Result<(), E>>,
-) -> Part {
-    let result = run.await.map_err(|error| chain(&error));
-    (name, result)
 }
 
 /// Parts run until they are told to stop; one that has ended before made everything else worthless.
@@ -241,17 +323,22 @@ pub fn api_info(site: &Site) -> SiteInfo {
     }
 }
 
-fn manager_site(site: &Site, account: &str) -> siterecovery_manager::Site {
-    let user = format!("system:serviceaccount:site-recovery:{account}");
-    siterecovery_manager::Site {
+fn pgctl_site(site: &Site, actor: &str, wires: Option<&Wires>) -> pgctl::Site {
+    let party = Party {
+        name: "operator".to_owned(),
+        home: None,
+    };
+    pgctl::Site {
         info: api_info(site),
-        client: site.client_as(&user),
+        client: over(wires, site, actor, party),
     }
 }
 
-fn pgctl_site(site: &Site, actor: &str) -> pgctl::Site {
-    pgctl::Site {
-        info: api_info(site),
-        client: site.client_as(actor),
+/// A client in the name of this user, over a line of ours where the drill needs one.
+fn over(wires: Option<&Wires>, site: &Site, user: &str, party: Party) -> kube::Client {
+    let client = site.client_as(user);
+    match wires {
+        Some(wires) => wires.client(client, party, &site.plan.name),
+        None => client,
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use sitedrill_model::event::{DrillInfo, Event, EventKind, Wall};
+use sitedrill_model::event::{DrillInfo, Event, EventKind, TimeMode, Wall};
 use sitedrill_model::scenario::Drill;
 use sitedrill_model::{Failure, FailureKind, LoadedDrill, Verdict};
 
@@ -94,7 +94,7 @@ fn work(shared: &Shared, sender: &Sender<Event>) {
         // A receiver that is gone means the run could not write its reports, and has said so.
         let sink = Arc::new(move |event| drop(sink.send(event)));
         let voice = Voice::new(&selected.drill.name, shared.lab.time, sink);
-        if let Some(reason) = reason_to_skip(shared) {
+        if let Some(reason) = reason_to_skip(selected, shared) {
             let info = selected.info.clone();
             voice.say(EventKind::DrillSkipped { info, reason });
             continue;
@@ -106,7 +106,13 @@ fn work(shared: &Shared, sender: &Sender<Event>) {
     }
 }
 
-fn reason_to_skip(shared: &Shared) -> Option<String> {
+fn reason_to_skip(selected: &Selected, shared: &Shared) -> Option<String> {
+    if let Some(time) = selected.drill.time.filter(|time| *time != shared.lab.time) {
+        return Some(match time {
+            TimeMode::Virtual => "it needs virtual time, which only embedded sites have".to_owned(),
+            TimeMode::Real => "it needs real time; add --time real, or --sites envtest".to_owned(),
+        });
+    }
     if shared.shutdown.is_asked_for() {
         return Some("the run was interrupted before this drill started".to_owned());
     }

@@ -10,7 +10,7 @@ use crate::scenarios;
 
 /// The record of a run under this seed, without what its fields named `wall` hold.
 fn record(out: &Path, seed: &str) -> Value {
-    let scenarios = scenarios().display().to_string();
+    let scenarios = scenarios().join("lock").display().to_string();
     let folder = out.display().to_string();
     let exit = run(&["run", &scenarios, "--seed", seed, "--out", &folder]);
     assert_eq!(exit.code, 0, "{}", exit.stderr);
@@ -37,7 +37,7 @@ fn two_runs_of_the_same_seed_differ_only_in_the_time_of_the_machine() {
     let first = record(&folder.path().join("first"), "7");
     let second = record(&folder.path().join("second"), "7");
     let drills = first["drills"].as_array().expect("a record has drills");
-    assert!(drills.len() >= 7, "{} drills", drills.len());
+    assert!(drills.len() >= 4, "{} drills", drills.len());
     assert!(first == second, "two records of seed 7 differ");
     let other = record(&folder.path().join("other"), "8");
     assert!(

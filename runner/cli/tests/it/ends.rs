@@ -1,0 +1,149 @@
+//! How a run ends that is ended from outside: by signals, by its time, and by being killed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::program::run;
+
+/// A drill that would go on for an hour of real time, and cleans up after itself.
+const LONG: &str = "\
+apiVersion: sitedrill/v1
+kind: Scenario
+metadata: {name: long, summary: Goes on for an hour.}
+sites: [primary, dr, quorum]
+given: {groups: {pg-a: {vms: 1, at: primary}}}
+actors:
+  a:
+    - expect: {site: primary, object: pg/pg-a, matches: {}}
+    - fault: {quorumLost: dr}
+    - sleep: 1h
+      because: somebody ends this from outside
+  b:
+    - expect: {site: primary, object: pg/pg-a, matches: {}}
+always:
+  - return: pg-a to primary
+";
+
+struct Running {
+    child: Child,
+    out: PathBuf,
+}
+
+impl Running {
+    /// Starts the drill and waits until it sleeps.
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let file = folder.join("long.yaml");
+        fs::write(&file, LONG).expect("the drill can be written");
+        let out = folder.join("run");
+        let child = Command::new(env!("CARGO_BIN_EXE_sitedrill"))
+            .arg("run")
+            .arg(&file)
+            .args(["--time", "real", "--out"])
+            .arg(&out)
+            .args(more)
+            .env("CI", "true")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let running = Self { child, out };
+        running.until("sleep 1h because");
+        running
+    }
+
+    /// Waits until the events say this.
+    fn until(&self, text: &str) {
+        let events = self.out.join("events.jsonl");
+        for _ in 0..1200 {
+            if fs::read_to_string(&events).is_ok_and(|it| it.contains(text)) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("the run never said {text}");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    fn end(self) -> (Option<i32>, String, PathBuf) {
+        let output = self.child.wait_with_output().expect("it can be waited for");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("output is UTF-8");
+        (output.status.code(), text, self.out)
+    }
+}
+
+/// What a polite end leaves: every report, the cleanup done, the fault lifted.
+fn is_complete(out: &Path) {
+    let events = fs::read_to_string(out.join("events.jsonl")).expect("a run leaves its events");
+    for said in [
+        "the run was stopped from outside",
+        "pg-a already runs at primary",
+        "left-over",
+        "runFinished",
+    ] {
+        assert!(events.contains(said), "{said} is missing: {events}");
+    }
+    for report in ["record.json", "junit.xml", "index.html"] {
+        assert!(out.join(report).is_file(), "{report} is missing");
+    }
+}
+
+#[test]
+fn ctrl_c_and_sigterm_clean_up_write_every_report_and_exit_with_130() {
+    for name in ["-INT", "-TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Running::start(folder.path(), &[]);
+        running.signal(name);
+        let (code, text, out) = running.end();
+        assert_eq!(code, Some(130), "{name}: {text}");
+        is_complete(&out);
+    }
+}
+
+#[test]
+fn a_run_whose_time_is_over_cleans_up_as_after_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path(), &["--timeout", "3s"]);
+    let (code, text, out) = running.end();
+    assert_eq!(code, Some(130), "{text}");
+    is_complete(&out);
+}
+
+#[test]
+fn a_killed_run_is_completed_by_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path(), &[]);
+    running.signal("-KILL");
+    let (code, _, out) = running.end();
+    assert_eq!(code, None, "killed");
+    assert!(!out.join("record.json").exists());
+    // As a machine that loses power leaves it: the last line half written.
+    let events = out.join("events.jsonl");
+    let text = fs::read_to_string(&events).unwrap();
+    fs::write(&events, format!("{text}{{\"seq\":9,\"dri")).unwrap();
+    let folder = out.display().to_string();
+    let resumed = run(&["run", "--resume", &folder]);
+    assert_eq!(resumed.code, 130, "{}{}", resumed.stdout, resumed.stderr);
+    assert!(resumed.stdout.contains("long"), "{}", resumed.stdout);
+    let record = fs::read_to_string(out.join("record.json")).unwrap();
+    assert!(record.contains("the run was killed"), "{record}");
+    assert!(out.join("junit.xml").is_file());
+    let again = run(&["run", "--resume", &folder]);
+    assert_eq!(again.code, 130, "a second time changes nothing");
+    let same = fs::read_to_string(out.join("record.json")).unwrap();
+    assert!(record == same, "a second time changes nothing");
+}
+
+#[test]
+fn resume_of_what_is_no_run_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(&["run", "--resume", &folder.path().display().to_string()]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+}

@@ -1,7 +1,11 @@
 //! The binaries of a real control plane: found, or built once into the user's cache.
 //!
-//! In this order: `KUBEBUILDER_ASSETS`; the cache; `setup-envtest`; and on Debian, etcd from its package and
-//! kube-apiserver and kube-controller-manager built from the distribution's own source package.
+//! In this order: `KUBEBUILDER_ASSETS`; the cache; `setup-envtest`; and on Debian 12, etcd from its package and
+//! kube-apiserver built from the distribution's own source package.
+//!
+//! Building took 5 min 15 s of processor time from an empty cache, so about 3 minutes on two idle cores, and 250 MB of
+//! downloads, package lists included. It needs no root and installs nothing. kube-controller-manager is not built: no
+//! test needs it.
 
 mod debian;
 

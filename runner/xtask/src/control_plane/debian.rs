@@ -1,168 +1,178 @@
-//! Builds kube-apiserver and kube-controller-manager from Debian's source package.
+//! Makes the binaries on Debian 12: etcd from its package, kube-apiserver from the source package.
 //!
-//! Nothing of the system's configuration changes: the source lists are a copy in a folder of our own.
-//! Takes about five minutes on two cores, once.
+//! Nothing is installed and nothing of the system changes, so nobody has to be root: packages are fetched by the
+//! system's own `apt-get` with lists and folders of ours, and unpacked beside the source.
+
+mod kubernetes;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
 use crate::repo::say;
+use kubernetes::Source;
 
-/// The version that Debian 12 packages; the name of the folder in the cache.
-const NAME: &str = "kubernetes-1.20.2";
-
-/// What building needs beside the source. `golang-github-modern-go-reflect2-dev` replaces a vendored library that is
-/// too old for Go 1.18 and later: with it the API server crashes at random while it encodes a map.
-const PACKAGES: [&str; 9] = [
-    "golang-go",
+/// Packages that are unpacked, never installed. `golang-github-modern-go-reflect2-dev` replaces a vendored library
+/// that is too old for Go 1.18 and later: with it the API server crashes at random while it encodes a map.
+const PACKAGES: [&str; 4] = [
+    "golang-1.19-go",
+    "golang-1.19-src",
     "golang-github-modern-go-reflect2-dev",
     "etcd-server",
-    "dpkg-dev",
-    "rsync",
-    "jq",
-    "make",
-    "gcc",
-    "openssl",
 ];
 
-const REFLECT2: &str = "github.com/modern-go/reflect2";
-const SYSTEM_GO: &str = "/usr/share/gocode/src";
-const GO_BIN: &str = "/usr/lib/go-1.19/bin";
-const BUILT: [&str; 2] = ["kube-apiserver", "kube-controller-manager"];
+/// What has to be there; all of it is on any Debian.
+const PROGRAMS: [&str; 3] = ["apt-get", "dpkg-deb", "tar"];
+
+const ELSEWHERE: &str =
+    "set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd, or install setup-envtest";
 
 /// Builds into a folder beside the final one and renames it, so that a half-built folder is never found.
 pub(super) fn build(cache: &Path) -> anyhow::Result<PathBuf> {
-    if !Path::new("/etc/debian_version").is_file() {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !is_debian_12(&release) {
         bail!(
-            "no kube-apiserver and etcd were found, and only on Debian can they be built here; \
-             set KUBEBUILDER_ASSETS, or install setup-envtest"
+            "no kube-apiserver and etcd were found, and only on Debian 12 can they be built here; {ELSEWHERE}"
         );
     }
-    say(
-        "building kube-apiserver and kube-controller-manager from Debian's source package; about five minutes, once",
-    );
+    for program in PROGRAMS {
+        if Command::new(program).arg("--version").output().is_err() {
+            bail!("{program} is needed to build kube-apiserver, and is not there; {ELSEWHERE}");
+        }
+    }
+    say("building kube-apiserver from Debian's source package; minutes, and only once");
     let work = cache.join(".work");
     if work.exists() {
-        fs::remove_dir_all(&work).context("failed to remove what an earlier build left")?;
+        remove(&work).context("failed to remove what an earlier build left")?;
     }
-    fs::create_dir_all(&work).context("failed to make a folder for the build")?;
-    install()?;
-    let source = fetch_source(&work)?;
-    make(&work, &source)?;
-    let partial = work.join(NAME);
-    fs::create_dir_all(&partial).context("failed to make the folder of the binaries")?;
-    for name in BUILT {
-        copy(&source.join("_output/bin").join(name), &partial.join(name))?;
-    }
-    copy(Path::new("/usr/bin/etcd"), &partial.join("etcd"))?;
-    let folder = cache.join(NAME);
+    let fetched = fetch(&work)?;
+    let source = Source::prepare(&work, &fetched)?;
+    let partial = work.join("done");
+    make_folder(&partial)?;
+    source.build_into(&partial.join("kube-apiserver"))?;
+    let etcd = fetched.root.join("usr/bin/etcd");
+    fs::copy(&etcd, partial.join("etcd"))
+        .with_context(|| format!("failed to copy {}", etcd.display()))?;
+    let folder = cache.join(format!("kubernetes-{}", source.version));
     fs::rename(&partial, &folder).context("failed to move the binaries into the cache")?;
-    fs::remove_dir_all(&work).context("failed to remove the folder of the build")?;
+    remove(&work).context("failed to remove the folder of the build")?;
     Ok(folder)
 }
 
-fn install() -> anyhow::Result<()> {
-    run(Command::new("apt-get").args(["-q", "update"]))?;
-    run(Command::new("apt-get")
-        .args(["-q", "install", "-y", "--no-install-recommends"])
-        .args(PACKAGES)
-        .env("DEBIAN_FRONTEND", "noninteractive"))
+/// What was fetched.
+pub(super) struct Fetched {
+    /// The packages, unpacked as if this were `/`.
+    pub(super) root: PathBuf,
+    /// Upstream's source of Kubernetes as one archive.
+    pub(super) source: PathBuf,
 }
 
-/// Fetches and unpacks the source package, by a `deb-src` twin of the system's own sources.
-fn fetch_source(work: &Path) -> anyhow::Result<PathBuf> {
-    let (sources, lists) = (work.join("sources"), work.join("lists"));
-    fs::create_dir_all(&sources).context("failed to make a folder for source lists")?;
-    fs::create_dir_all(&lists).context("failed to make a folder for package lists")?;
-    let own = "/etc/apt/sources.list.d/debian.sources";
-    let text = fs::read_to_string(own).with_context(|| format!("failed to read {own}"))?;
-    fs::write(sources.join("source.sources"), as_source_list(&text))
-        .context("failed to write a source list")?;
-    let option = |name: &str, value: &Path| format!("{name}={}", value.display());
+/// Fetches everything, with package lists of our own that know source packages too.
+fn fetch(work: &Path) -> anyhow::Result<Fetched> {
+    let folder = |name: &str| -> anyhow::Result<PathBuf> {
+        let path = work.join(name);
+        make_folder(&path)?;
+        Ok(path)
+    };
+    let (sources, files, root) = (folder("sources")?, folder("files")?, folder("root")?);
     let options = [
-        "Dir::Etc::SourceList=/dev/null".to_owned(),
-        option("Dir::Etc::SourceParts", &sources),
-        option("Dir::State::Lists", &lists),
+        ("Dir::Etc::SourceList", PathBuf::from("/dev/null")),
+        ("Dir::Etc::SourceParts", sources.clone()),
+        ("Dir::State::Lists", folder("lists")?),
+        ("Dir::Cache", folder("cache")?),
     ];
-    let apt = |verb: &[&str]| {
+    write_sources(&sources)?;
+    let apt = |words: &[&str]| {
         let mut command = Command::new("apt-get");
-        command
-            .arg("-q")
-            .args(options.iter().flat_map(|option| ["-o", option]))
-            .args(verb)
-            .current_dir(work);
-        command
-    };
-    run(&mut apt(&["update"]))?;
-    run(&mut apt(&["source", "kubernetes"]))?;
-    let entries = fs::read_dir(work)
-        .context("failed to list the folder of the build")?
-        .flatten();
-    let mut folders = entries.map(|entry| entry.path()).filter(|path| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        path.is_dir() && name.starts_with("kubernetes-") && path.join("cmd/kube-apiserver").is_dir()
-    });
-    folders
-        .next()
-        .context("apt-get source left no folder of Kubernetes")
-}
-
-/// The same sources, for source packages.
-pub(super) fn as_source_list(text: &str) -> String {
-    let line = |line: &str| {
-        if line.starts_with("Types:") {
-            "Types: deb-src".to_owned()
-        } else {
-            line.to_owned()
+        command.arg("--quiet").current_dir(&files);
+        for (name, value) in &options {
+            command
+                .arg("--option")
+                .arg(format!("{name}={}", value.display()));
         }
+        command.args(words);
+        run(&mut command)
     };
-    text.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
+    apt(&["update"])?;
+    apt(&[&["download"], PACKAGES.as_slice()].concat())?;
+    apt(&["source", "--download-only", "kubernetes"])?;
+    let mut source = None;
+    for entry in fs::read_dir(&files).context("failed to list what was fetched")? {
+        let path = entry.context("failed to list what was fetched")?.path();
+        let name = path.to_string_lossy();
+        if name.ends_with(".deb") {
+            run(Command::new("dpkg-deb")
+                .arg("--extract")
+                .arg(&path)
+                .arg(&root))?;
+        } else if name.contains(".orig.tar.") {
+            source = Some(path);
+        }
+    }
+    let source = source.context("the source package of Kubernetes holds no source")?;
+    Ok(Fetched { root, source })
 }
 
-fn make(work: &Path, source: &Path) -> anyhow::Result<()> {
-    let vendored = source.join("vendor").join(REFLECT2);
-    fs::remove_dir_all(&vendored)
-        .context("failed to remove the vendored library that is too old")?;
-    run(Command::new("cp")
-        .arg("-r")
-        .arg(Path::new(SYSTEM_GO).join(REFLECT2))
-        .arg(&vendored))?;
-    let gopath = source.join(".go");
-    let link = gopath.join("src/k8s.io/kubernetes");
-    fs::create_dir_all(link.parent().expect("the path has folders"))
-        .context("failed to make a GOPATH")?;
-    symlink(source, &link).context("failed to link the source into its GOPATH")?;
-    let home = work.join("home");
-    fs::create_dir_all(&home).context("failed to make a home for the build")?;
-    let path = format!("{GO_BIN}:{}", std::env::var("PATH").unwrap_or_default());
-    run(Command::new("make")
-        .arg("WHAT=cmd/kube-apiserver cmd/kube-controller-manager")
-        .current_dir(source)
-        .env("PATH", path)
-        .env("GOPATH", &gopath)
-        .env("GO111MODULE", "off")
-        .env("CGO_ENABLED", "0")
-        .env("GOFLAGS", "")
-        .env("HOME", &home))
+/// Debian's own sources in either of apt's two languages, for packages and source packages.
+fn write_sources(folder: &Path) -> anyhow::Result<()> {
+    let own = [
+        ("/etc/apt/sources.list.d/debian.sources", "debian.sources"),
+        ("/etc/apt/sources.list", "debian.list"),
+    ];
+    let (text, name) = own
+        .iter()
+        .find_map(|(path, name)| {
+            let text = fs::read_to_string(path).ok()?;
+            (!text.trim().is_empty()).then_some((text, name))
+        })
+        .context("found no package sources in /etc/apt/sources.list.d/debian.sources or /etc/apt/sources.list")?;
+    fs::write(folder.join(name), with_source_packages(&text))
+        .context("failed to write a source list")
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::copy(from, to).with_context(|| format!("failed to copy {}", from.display()))?;
-    Ok(())
+/// The same sources, for source packages as well.
+pub(super) fn with_source_packages(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        if line.starts_with("Types:") {
+            out.push_str("Types: deb deb-src\n");
+            continue;
+        }
+        out.push_str(line);
+        out.push('\n');
+        if let Some(rest) = line.strip_prefix("deb ") {
+            out.push_str("deb-src ");
+            out.push_str(rest);
+            out.push('\n');
+        }
+    }
+    out
 }
 
-/// Runs a program; what it prints goes to the terminal, and its failure is ours.
-fn run(command: &mut Command) -> anyhow::Result<()> {
+fn is_debian_12(os_release: &str) -> bool {
+    let says = |wanted: &str| {
+        os_release
+            .lines()
+            .any(|line| line.replace('"', "") == wanted)
+    };
+    says("ID=debian") && says("VERSION_ID=12")
+}
+
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("failed to make {}", path.display()))
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    fs::remove_dir_all(folder)
+}
+
+/// Runs a program. What it prints goes to stderr, since stdout is for the answer; its failure is ours.
+pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
+        .stdout(std::io::stderr())
         .status()
         .with_context(|| format!("failed to start {program}"))?;
     if !status.success() {
@@ -173,14 +183,30 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::as_source_list;
+    use super::*;
 
     #[test]
-    fn the_twin_of_a_source_list_differs_only_in_its_types() {
-        let own = "Types: deb\nURIs: http://example.org/debian\nSuites: bookworm\n\nTypes: deb deb-src\nSuites: x\n";
+    fn sources_of_both_languages_learn_of_source_packages() {
+        let own = "Types: deb\nURIs: http://example.org/debian\nSuites: bookworm\n";
         assert_eq!(
-            as_source_list(own),
-            "Types: deb-src\nURIs: http://example.org/debian\nSuites: bookworm\n\nTypes: deb-src\nSuites: x\n"
+            with_source_packages(own),
+            "Types: deb deb-src\nURIs: http://example.org/debian\nSuites: bookworm\n"
         );
+        assert_eq!(
+            with_source_packages("deb http://example.org/debian bookworm main\n"),
+            "deb http://example.org/debian bookworm main\ndeb-src http://example.org/debian bookworm main\n"
+        );
+    }
+
+    #[test]
+    fn only_debian_12_is_taken_for_debian_12() {
+        assert!(is_debian_12(
+            "NAME=\"Debian\"\nID=debian\nVERSION_ID=\"12\"\n"
+        ));
+        assert!(!is_debian_12("ID=debian\nVERSION_ID=\"13\"\n"));
+        assert!(!is_debian_12(
+            "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"12\"\n"
+        ));
+        assert!(!is_debian_12(""));
     }
 }

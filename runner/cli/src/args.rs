@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sitedrill_model::select::{Filter, FilterError, Shard};
 
+use crate::up::groups::Groups;
+
 /// Declarative disaster-recovery drills for Kubernetes sites that run virtual machines.
 #[derive(Debug, Parser)]
 #[command(
@@ -34,6 +36,13 @@ pub enum Command {
     Selftest(SelftestArgs),
     /// Render the reports of a run again, from its record or its events.
     Report(ReportArgs),
+    /// Keep three sites up for kubectl and pgctl, with the simulated world and both controllers, in real time.
+    Up(UpArgs),
+    /// Stop the sites that `up` keeps, wherever it runs.
+    Down(DownArgs),
+    /// Be pgctl: the folder that `up` fills has a command of that name.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Pgctl(PgctlArgs),
 }
 
 /// Arguments of `run`.
@@ -167,6 +176,51 @@ pub struct ReportArgs {
     /// Which report to print to stdout.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
+}
+
+/// Arguments of `up`.
+#[derive(Args, Clone, Debug)]
+pub struct UpArgs {
+    /// Where the sites come from: `embedded` in this process, `envtest` from real kube-apiserver and etcd.
+    #[arg(long, value_name = "KIND", default_value = "embedded")]
+    pub sites: String,
+    /// Protection groups that run at primary: how many, or their names with commas between [default: those of the guide].
+    #[arg(long, value_name = "N|NAMES")]
+    pub groups: Option<Groups>,
+    /// How many virtual machines each group has.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub vms: u32,
+    /// The port of the first embedded site, the others follow [default: any that are free].
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65_533))]
+    pub port: Option<u16>,
+    /// Everything random comes from this number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The folder for kubeconfigs and the like [default: sitedrill/up in the user's state folder].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Return once the sites are up, and keep them in the background until `sitedrill down`.
+    #[arg(long)]
+    pub detach: bool,
+    /// Set by `--detach` for the process in the background.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub detached: bool,
+}
+
+/// Arguments of `down`.
+#[derive(Args, Debug)]
+pub struct DownArgs {
+    /// The folder that was given to `up`.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `pgctl`.
+#[derive(Args, Debug)]
+pub struct PgctlArgs {
+    /// What pgctl is told.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 /// How time passes.

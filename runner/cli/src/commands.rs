@@ -1,12 +1,16 @@
 //! The commands of the program, one module each.
 
+mod down;
 mod lint;
 mod list;
 mod load;
+mod pgctl;
+mod provider;
 mod report;
 mod run;
 mod schema;
 mod selftest;
+mod up;
 
 use std::io::{self, Write};
 
@@ -22,6 +26,9 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Schema => schema::schema(),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Report(args) => report::report(&args),
+        Command::Up(args) => up::up(&args),
+        Command::Down(args) => down::down(&args),
+        Command::Pgctl(args) => pgctl::pgctl(&args),
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`args`] and [`exit`]: what users type and what they get back;
 //! - [`commands`]: one module a command;
 //! - [`lab`]: the one composition root, where sites, world, controllers, operators and engine meet;
+//! - [`up`]: sites that stay, for kubectl and pgctl;
 //! - [`runs`]: many drills, their events, and the reports on disk;
 //! - [`clock`], [`snapshots`], [`fixture`], [`operator`]: what the engine is handed.
 
@@ -19,6 +20,7 @@ pub mod runs;
 pub mod signals;
 pub mod snapshots;
 pub mod testing;
+pub mod up;
 
 use std::ffi::OsString;
 

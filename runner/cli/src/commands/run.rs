@@ -8,8 +8,9 @@ use std::thread::available_parallelism;
 use jiff::tz::TimeZone;
 use sitedrill_model::event::TimeMode;
 use sitedrill_reports::{Look, Terminal, summary};
-use sitedrill_sites::{Assets, Provider};
+use sitedrill_sites::Provider;
 
+use super::provider::provider;
 use super::{load, print, say};
 use crate::Exit;
 use crate::args::{OutputArg, RunArgs, TimeArg};
@@ -94,23 +95,6 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
         run_id,
         command,
     })
-}
-
-/// What makes the sites; the binaries of real ones are looked for before anything is started.
-fn provider(kind: &str) -> Result<Provider, Exit> {
-    match kind {
-        "embedded" => Ok(Provider::Embedded),
-        "envtest" => Assets::find().map(Provider::Envtest).map_err(|error| {
-            say(&format!("error: {error}"));
-            Exit::Inconclusive
-        }),
-        other => {
-            say(&format!(
-                "error: --sites {other} is not in this version; use embedded or envtest"
-            ));
-            Err(Exit::Usage)
-        }
-    }
 }
 
 /// Virtual time is for what stays in the process: a socket's bytes would arrive after the clock has jumped.

@@ -7,6 +7,7 @@ mod selection;
 mod selftest;
 mod sites;
 mod turns_red;
+mod up;
 
 use std::path::PathBuf;
 

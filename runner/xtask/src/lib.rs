@@ -7,11 +7,13 @@
 //! - [`tidy`]: what a machine can see of style;
 //! - [`generated`]: files that are written from code;
 //! - [`control_plane`]: the binaries of a real API server, found or built;
+//! - [`bench`]: figures of the embedded API server beside those of the real one;
 //! - [`stages`]: everything that must pass, one stage after another;
 //! - [`bless`]: writing anew what tests compare with.
 //!
 //! Each check has a pure core that takes values and returns problems; tests hand it wrong values and see it turn red.
 
+pub mod bench;
 pub mod bless;
 pub mod control_plane;
 pub mod generated;
@@ -22,6 +24,7 @@ pub mod tidy;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -29,9 +32,6 @@ use clap::{Parser, Subcommand};
 
 use crate::repo::{Repo, say};
 use crate::stages::Options;
-
-/// What `bench` says and exits with while there is nothing to measure.
-const NO_BENCHMARKS: &str = "there are no benchmarks yet";
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -70,13 +70,30 @@ enum Verb {
     },
     /// Write anew all generated files, samples and snapshots; then read the diff.
     Bless,
-    /// Run the benchmarks.
-    Bench,
+    /// Measure, in a release build.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// The embedded API server beside kube-apiserver with etcd, both over TCP with TLS.
+    Apiserver {
+        /// The file for the figures as JSON.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "target/bench/apiserver.json"
+        )]
+        out: PathBuf,
+    },
 }
 
 /// Runs the task runner with these arguments, the first being its own name.
 ///
-/// Exit codes: 0 done and all is well; 1 something is not; 2 usage, or nothing to do.
+/// Exit codes: 0 done and all is well; 1 something is not; 2 usage.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
@@ -119,9 +136,12 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
         Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,
         Verb::Schema { check } => generate(repo, &[generated::schema()?], *check)?,
         Verb::Bless => bless::run(repo)?,
-        Verb::Bench => {
-            say(NO_BENCHMARKS);
-            return Ok(ExitCode::from(2));
+        Verb::Bench {
+            what: Bench::Apiserver { out },
+        } => {
+            let table = bench::apiserver(repo, out)?;
+            write!(std::io::stdout(), "{table}").context("failed to print")?;
+            true
         }
     };
     Ok(if well {

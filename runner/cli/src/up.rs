@@ -5,12 +5,14 @@
 //! - [`folder`]: the folder that holds everything about them, and by its lock knows whether they still run;
 //! - [`groups`]: which protection groups there are;
 //! - [`files`]: what is written for kubectl and pgctl;
+//! - [`journal`]: what the controllers say;
 //! - [`standins`]: Deployments that say where the controllers run;
 //! - [`words`]: what is printed once they are up.
 
 pub mod files;
 pub mod folder;
 pub mod groups;
+pub mod journal;
 pub mod standins;
 pub mod words;
 
@@ -33,6 +35,7 @@ use crate::signals::{Shutdown, pair};
 use files::Files;
 use folder::Folder;
 use groups::GroupName;
+use journal::Journal;
 
 /// The sites in the order in which they are shown; the first is the context that kubectl begins with.
 pub const SITES: [&str; 3] = ["primary", "dr", "quorum"];
@@ -93,7 +96,7 @@ pub struct Ready {
 /// The environment failed: before the sites were up, or while they were.
 pub fn run(
     config: &UpConfig,
-    folder: &Folder,
+    (folder, journal): (&Folder, &Journal),
     shutdown: &Shutdown,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), String> {
@@ -104,7 +107,7 @@ pub fn run(
     runtime.block_on(async {
         tokio::select! {
             biased;
-            result = keep(config, folder, shutdown, ready) => result.map_err(|failure| failure.message),
+            result = keep(config, (folder, journal), shutdown, ready) => result.map_err(|failure| failure.message),
             // While the sites come up nobody listens for the end but this; what has been started ends by being dropped.
             () = coming_up(shutdown, folder) => Ok(()),
         }
@@ -121,7 +124,7 @@ async fn coming_up(shutdown: &Shutdown, folder: &Folder) {
 
 async fn keep(
     config: &UpConfig,
-    folder: &Folder,
+    (folder, journal): (&Folder, &Journal),
     shutdown: &Shutdown,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
@@ -135,6 +138,9 @@ async fn keep(
         rbac: true,
     };
     let lab = Composition::start(wanted).await?;
+    for site in &lab.sites {
+        site.logs_from(standins::logs(journal, site));
+    }
     let (stop, stopped) = pair();
     let mut parts = lab.start_parts(&stopped);
     for site in &lab.sites {

@@ -14,6 +14,7 @@ use crate::args::UpArgs;
 use crate::lab::chain;
 use crate::signals;
 use crate::up::folder::Folder;
+use crate::up::journal::Journal;
 use crate::up::words::{Kept, words};
 use crate::up::{self, UpConfig};
 
@@ -41,7 +42,8 @@ pub(super) fn up(args: &UpArgs) -> Exit {
             "stopped at once; `sitedrill down --out {left}` removes what is left"
         ));
     });
-    let ended = up::run(&config, &folder, &shutdown, |ready| {
+    let journal = Journal::of_process();
+    let ended = up::run(&config, (&folder, &journal), &shutdown, |ready| {
         if args.detached {
             detach::report(&words(ready, Kept::Detached));
         } else {

@@ -14,6 +14,7 @@ use siterecovery_manager::{
     run_failover_controller, run_protection_group_controller,
 };
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::chain;
 use super::controllers::{Birth, Process};
@@ -123,7 +124,9 @@ impl Composition {
         });
         for process in &self.processes {
             let (name, life) = (process.title(), process.clone().run(stopped.clone()));
-            parts.spawn(async move { (name, life.await) });
+            // Whoever listens can tell by this which controller speaks.
+            let span = tracing::info_span!("controller", site = %process.site, name = process.controller.name());
+            parts.spawn(async move { (name, life.await) }.instrument(span));
         }
         parts
     }

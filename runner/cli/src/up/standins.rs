@@ -4,6 +4,8 @@
 //! deployments are there and ready, is to be seen here too. Nothing acts on these objects, but that pods which are
 //! deleted go, as they do where a kubelet ends them.
 
+use std::sync::Arc;
+
 use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
@@ -11,7 +13,9 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
-use sitedrill_sites::Site;
+use sitedrill_sites::{Logs, Site};
+
+use super::journal::Journal;
 
 /// The name under which these are written.
 const MANAGER: &str = "sitedrill-up";
@@ -21,11 +25,7 @@ const MANAGER: &str = "sitedrill-up";
 /// # Errors
 /// The site refuses.
 pub async fn ensure(site: &Site, namespace: &str) -> Result<(), kube::Error> {
-    let name = if site.plan.role.runs_machines() {
-        "protection-group-controller"
-    } else {
-        "failover-controller"
-    };
+    let name = controller(site);
     let client = site.client_as("system:sitedrill:world");
     let place = Place {
         client,
@@ -50,10 +50,30 @@ pub async fn ensure(site: &Site, namespace: &str) -> Result<(), kube::Error> {
         }],
     });
     let node = format!("{}-1", site.plan.name);
-    let pod_name = format!("{name}-0");
+    let pod_name = pod_name(name);
     place
         .apply::<Pod>(&pod_name, pod(name, &node), Some(running))
         .await
+}
+
+/// What the pod of the controller on this site says: what the controller does.
+pub fn logs(journal: &Journal, site: &Site) -> Logs {
+    let (journal, site_name, name) = (journal.clone(), site.plan.name.clone(), controller(site));
+    let pod = pod_name(name);
+    Arc::new(move |_, asked| (asked == pod).then(|| journal.text(&site_name, name)))
+}
+
+/// The controller that belongs on a site.
+fn controller(site: &Site) -> &'static str {
+    if site.plan.role.runs_machines() {
+        "protection-group-controller"
+    } else {
+        "failover-controller"
+    }
+}
+
+fn pod_name(controller: &str) -> String {
+    format!("{controller}-0")
 }
 
 /// Ends pods that are being deleted, for ever. A site that does not answer is asked again.

@@ -106,6 +106,15 @@ const AFTER: &[(&str, &[&str])] = &[
         "pgctl operations get failover-production-pg-to-dr --namespace site-recovery",
         &["failover-production-pg-to-dr"],
     ),
+    (
+        "kubectl logs -n site-recovery -l app=failover-controller --tail=50",
+        &["pass{kind=Failover site=quorum object=site-recovery/failover-pg-a-"],
+    ),
+    ("kubectl config use-context primary", &["Switched"]),
+    (
+        "kubectl logs -n site-recovery -l app=protection-group-controller --tail=100",
+        &["pass{kind=ProtectionGroup site=primary"],
+    ),
 ];
 
 #[test]

@@ -100,7 +100,8 @@ pub fn run(
     shutdown: &Shutdown,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // In real time the sites may use all processors.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("failed to start a runtime: {error}"))?;

@@ -64,6 +64,8 @@ fn start(args: &UpArgs, place: &Path) -> io::Result<Option<String>> {
         .open(place.join(LOG))?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(words(args, &place))
+        // Who waits in the background should be small; huge pages cost it 8 MB.
+        .env("MIMALLOC_ALLOW_THP", "0")
         // It must not keep a folder busy that the user may want to remove.
         .current_dir("/")
         .stdin(Stdio::null())

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -172,17 +174,18 @@ async fn home_client(common: &CommonArgs) -> anyhow::Result<Client> {
 }
 
 /// Ends at SIGTERM or Ctrl-C.
-fn terminated() -> anyhow::Result<impl Future<Output = ()>> {
+fn terminated() -> anyhow::Result<BoxFuture<'static, ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    Ok(async move {
+    let wait = async move {
         tokio::select! {
             biased;
             _ = term.recv() => tracing::info!(signal = "SIGTERM", "shutting down"),
             _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "shutting down"),
         }
-    })
+    };
+    Ok(wait.boxed())
 }
 
 fn system_clock() -> Now {

@@ -13,9 +13,10 @@ mod register;
 mod triggers;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use kube::core::DeserializeGuard;
 use siterecovery_api::names::FAILOVER_MANAGER;
 use siterecovery_api::{
@@ -45,9 +46,17 @@ use register::Register;
 /// # Errors
 ///
 /// The home site is not among the sites, or a test's gate halts it; everything else is retried.
-pub async fn run_failover_controller(
+pub fn run_failover_controller(
     config: FailoverControllerConfig,
-    shutdown: impl Future<Output = ()>,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<(), Error>> {
+    // Boxed, so that all of it is compiled here and not in whatever program runs it.
+    run(config, shutdown).boxed()
+}
+
+async fn run(
+    config: FailoverControllerConfig,
+    shutdown: BoxFuture<'static, ()>,
 ) -> Result<(), Error> {
     let seed = config.seed;
     let linstor = match &config.storage {

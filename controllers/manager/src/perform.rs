@@ -166,7 +166,7 @@ impl Performer {
                     .map(drop)
             }
             Effect::RenewLock { renewal, version } => {
-                let leases = Api::<Named<Lease>>::namespaced(client, &renewal.namespace);
+                let leases = named::<Lease>(client, Some(&renewal.namespace));
                 self.merge(leases, &renewal.lease, renewal.patch(version))
                     .await
             }
@@ -176,7 +176,7 @@ impl Performer {
                 lease,
                 version,
             } => {
-                let leases = Api::<Lease>::namespaced(client, namespace);
+                let leases = named::<Lease>(client, Some(namespace));
                 let params = DeleteParams::default().preconditions(Preconditions {
                     uid: Some(version.uid.clone()),
                     resource_version: Some(version.resource_version.clone()),
@@ -190,7 +190,7 @@ impl Performer {
                 state,
                 version,
             } => {
-                let groups = Api::<Named<ProtectionGroup>>::namespaced(client, namespace);
+                let groups = named::<ProtectionGroup>(client, Some(namespace));
                 self.merge(groups, group, desired_state_patch(*state, version))
                     .await
             }
@@ -201,7 +201,7 @@ impl Performer {
                 keep,
                 version,
             } => {
-                let nodes = Api::<Named<Node>>::all(client);
+                let nodes = named::<Node>(client, None);
                 self.merge(nodes, node, taints_patch(keep, version)).await
             }
             Effect::SetRunStrategy {
@@ -211,16 +211,13 @@ impl Performer {
                 change,
                 version,
             } => {
-                let machines = Api::<Named<VirtualMachine>>::namespaced(client, namespace);
+                let machines = named::<VirtualMachine>(client, Some(namespace));
                 self.merge(machines, machine, change.patch(version)).await
             }
         }
     }
 
-    async fn merge<K>(&self, api: Api<K>, name: &str, patch: Value) -> Result<(), kube::Error>
-    where
-        K: Clone + DeserializeOwned + Debug,
-    {
+    async fn merge(&self, api: Api<Named>, name: &str, patch: Value) -> Result<(), kube::Error> {
         api.patch(name, &self.patch(), &Patch::Merge(patch))
             .await
             .map(drop)
@@ -241,7 +238,7 @@ impl Performer {
         let namespace = object.namespace().unwrap_or_default();
         let client = self.client(site, &what)?;
         let params = self.post();
-        let written: Named<K> = self
+        let written: Named = self
             .gated(&what, async {
                 let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
                 let request = Request::new(K::url_path(&(), Some(&namespace)))
@@ -375,5 +372,13 @@ fn describe(effect: &Effect) -> String {
         } => {
             format!("{verb} {machine} {} on {site}", change.state)
         }
+    }
+}
+/// A handle for changes whose answer is of no interest but for its metadata.
+fn named<K: Resource<DynamicType = ()>>(client: Client, namespace: Option<&str>) -> Api<Named> {
+    let resource = ApiResource::erase::<K>(&());
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
     }
 }

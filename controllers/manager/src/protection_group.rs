@@ -8,13 +8,13 @@
 //! they keep the index of claims, from which a pass learns of rival groups.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, Selector};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
 use siterecovery_api::{ProtectionGroup, SiteName};
@@ -33,18 +33,26 @@ use crate::malformed::Kind;
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
-use crate::slim::{Guarded, Named};
+use crate::slim::Brought;
 use crate::telemetry::chain;
-use crate::watch::Watches;
+use crate::watch::{Watches, all_of};
 
 /// Runs the controller until `shutdown` completes.
 ///
 /// # Errors
 ///
 /// Only when a test's gate halts it; everything else is retried.
-pub async fn run_protection_group_controller(
+pub fn run_protection_group_controller(
     config: ProtectionGroupControllerConfig,
-    shutdown: impl Future<Output = ()>,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<(), Error>> {
+    // Boxed, so that all of it is compiled here and not in whatever program runs it.
+    run(config, shutdown).boxed()
+}
+
+async fn run(
+    config: ProtectionGroupControllerConfig,
+    shutdown: BoxFuture<'static, ()>,
 ) -> Result<(), Error> {
     let client = bounded(config.site.client, REQUEST_LIMIT);
     let site = config.site.info.name;
@@ -105,10 +113,7 @@ fn watch(
     sender: &UnboundedSender<Key>,
 ) -> Watches {
     let mut watches = Watches::new(seed);
-    let groups: Api<Guarded<ProtectionGroup>> = match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
+    let groups = all_of::<ProtectionGroup>(client, namespace);
     let (owner, keys) = (Arc::clone(context), sender.clone());
     watches.add(
         format!("ProtectionGroups on {}", context.site),
@@ -116,9 +121,9 @@ fn watch(
         move |seen| {
             let key = Key::of(seen.object());
             let own = owner.own_writes.contains(seen.object());
-            match seen.present() {
-                Some(Guarded(DeserializeGuard(Ok(group)))) => owner.claims().put(group),
-                Some(Guarded(DeserializeGuard(Err(_)))) | None => owner.claims().remove(&key),
+            match seen.present().map(Brought::read) {
+                Some(Ok(group)) => owner.claims().put(group),
+                Some(Err(_)) | None => owner.claims().remove(&key),
             }
             if !own {
                 send(&keys, key);
@@ -137,17 +142,15 @@ fn watch_machines<K>(
     client: &Client,
     sender: &UnboundedSender<Key>,
 ) where
-    K: Resource<DynamicType = ()> + Clone + Debug + 'static,
+    K: Resource<DynamicType = ()>,
 {
-    let machines: Api<Named<K>> = Api::all(client.clone());
+    let machines = all_of::<K>(client, None);
     let (owner, keys) = (Arc::clone(context), sender.clone());
     let name = format!("{}s on {}", K::kind(&()), context.site);
     watches.add(name, machines, move |seen| {
         let machine = seen.object();
-        for key in owner
-            .claims()
-            .claimants(&Key::of(machine), machine.metadata.labels.as_ref())
-        {
+        let labels = machine.whole_metadata().labels;
+        for key in owner.claims().claimants(&Key::of(machine), labels.as_ref()) {
             send(&keys, key);
         }
     });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{GetParams, ListParams, ObjectList, Request};
+use kube::api::{GetParams, ListParams, Request};
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
@@ -183,9 +183,9 @@ where
     if let Ok(all) = serde_json::from_str::<SlimList<K>>(text) {
         return Ok(all.items.into_iter().map(|Slim(object)| object).collect());
     }
-    let some: ObjectList<DeserializeGuard<K>> = serde_json::from_str(text)?;
+    let some: GuardedList<K> = serde_json::from_str(text)?;
     let items = some.items.into_iter();
-    Ok(items.filter_map(|guarded| guarded.0.ok()).collect())
+    Ok(items.filter_map(|Guarded(guard)| guard.0.ok()).collect())
 }
 
 fn order<K: Resource>(object: &K) -> (Option<&str>, Option<&str>) {

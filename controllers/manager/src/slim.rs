@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use kube::Resource;
-use kube::api::ObjectMeta;
-use kube::core::DeserializeGuard;
+use kube::api::{ApiResource, ObjectMeta};
+use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, DynamicObject, DynamicResourceScope};
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess,
@@ -39,44 +39,113 @@ pub(crate) struct SlimList<K> {
 
 /// A list of objects, each of which may be none that can be understood.
 #[derive(Deserialize)]
-#[serde(bound = "K: Resource + DeserializeOwned")]
+#[serde(bound = "K: DeserializeOwned")]
 pub(crate) struct GuardedList<K> {
     pub(crate) items: Vec<Guarded<K>>,
 }
 
-/// An object as a watch shows it, or what is wrong with it.
+/// An object behind a guard: itself, or what is wrong with it.
 ///
-/// [`DeserializeGuard`] reads everything twice and through a tree; nearly every object is what it
-/// should be. This one needs the object's own text, so it can be read from JSON only, and in a
-/// watch event the type has to come before the object, as Kubernetes writes it.
+/// Unlike [`DeserializeGuard`] by itself this does not read everything into a tree first; nearly every
+/// object is what it should be. It needs the object's own text, so it can be read from JSON only.
 #[derive(Debug, Clone)]
 pub(crate) struct Guarded<K>(pub(crate) DeserializeGuard<K>);
 
-impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Guarded<K> {
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let text = <&RawValue>::deserialize(deserializer)?;
         guarded(text.get()).map(Self).map_err(D::Error::custom)
     }
 }
 
 /// Reads an object from its text, or says what is wrong with it.
-pub(crate) fn guarded<K: Resource + DeserializeOwned>(
+///
+/// # Errors
+/// Not even its metadata can be understood.
+pub(crate) fn guarded<K: DeserializeOwned>(
     text: &str,
 ) -> Result<DeserializeGuard<K>, serde_json::Error> {
-    match serde_json::from_str(text) {
-        Ok(Slim(object)) => Ok(DeserializeGuard(Ok(object))),
-        Err(_) => serde_json::from_str(text),
+    let object = match serde_json::from_str(text) {
+        Ok(Slim(object)) => Ok(object),
+        Err(error) => Err(InvalidObject {
+            error: without_place(&error),
+            metadata: metadata(text)?,
+        }),
+    };
+    Ok(DeserializeGuard(object))
+}
+
+/// The object's metadata, whatever the rest says.
+fn metadata(text: &str) -> Result<ObjectMeta, serde_json::Error> {
+    serde_json::from_str::<Named>(text).map(|named| named.metadata)
+}
+
+/// A column in a text that nobody sees would help nobody.
+fn without_place(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = error.to_string();
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+/// An object as a watch brings it: its text, and of its metadata what the watch itself needs.
+///
+/// One type for all kinds, so that there is one watch in the program and not one a kind.
+/// In a watch event the type has to come before the object, as Kubernetes writes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Brought {
+    /// Name, namespace and version.
+    metadata: ObjectMeta,
+    text: Box<RawValue>,
+}
+
+impl Brought {
+    /// The whole object, or what is wrong with it.
+    pub(crate) fn read<K: DeserializeOwned>(&self) -> Result<K, InvalidObject> {
+        let invalid = |error: serde_json::Error| InvalidObject {
+            error: without_place(&error),
+            metadata: self.metadata.clone(),
+        };
+        guarded(self.text.get()).map_err(invalid)?.0
+    }
+
+    /// The whole metadata but for the managed fields; where it cannot be understood, name, namespace and version.
+    pub(crate) fn whole_metadata(&self) -> ObjectMeta {
+        metadata(self.text.get()).unwrap_or_else(|_| self.metadata.clone())
+    }
+}
+
+impl<'de> Deserialize<'de> for Brought {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            metadata: Address,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Address {
+            name: Option<String>,
+            namespace: Option<String>,
+            resource_version: Option<String>,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let head: Head = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        let metadata = ObjectMeta {
+            name: head.metadata.name,
+            namespace: head.metadata.namespace,
+            resource_version: head.metadata.resource_version,
+            ..ObjectMeta::default()
+        };
+        Ok(Self { metadata, text })
     }
 }
 
 /// Of an object only its metadata, whatever the rest says.
 #[derive(Debug, Clone)]
-pub(crate) struct Named<K> {
+pub(crate) struct Named {
     pub(crate) metadata: ObjectMeta,
-    kind: PhantomData<fn() -> K>,
 }
 
-impl<'de, K> Deserialize<'de> for Named<K> {
+impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Head {
@@ -84,50 +153,46 @@ impl<'de, K> Deserialize<'de> for Named<K> {
             metadata: ObjectMeta,
         }
         let Slim(Head { metadata }) = Slim::deserialize(deserializer)?;
-        Ok(Self {
-            metadata,
-            kind: PhantomData,
-        })
+        Ok(Self { metadata })
     }
 }
 
-macro_rules! same_resource {
-    ($wrapper:ident, $this:ident, $meta:expr, $meta_mut:expr) => {
-        impl<K: Resource> Resource for $wrapper<K> {
-            type DynamicType = K::DynamicType;
-            type Scope = K::Scope;
+/// What can be of any kind: the kind is known to the API handle.
+macro_rules! of_any_kind {
+    ($type:ty) => {
+        impl Resource for $type {
+            type DynamicType = ApiResource;
+            type Scope = DynamicResourceScope;
 
-            fn kind(dt: &Self::DynamicType) -> Cow<'_, str> {
-                K::kind(dt)
+            fn kind(resource: &ApiResource) -> Cow<'_, str> {
+                DynamicObject::kind(resource)
             }
 
-            fn group(dt: &Self::DynamicType) -> Cow<'_, str> {
-                K::group(dt)
+            fn group(resource: &ApiResource) -> Cow<'_, str> {
+                DynamicObject::group(resource)
             }
 
-            fn version(dt: &Self::DynamicType) -> Cow<'_, str> {
-                K::version(dt)
+            fn version(resource: &ApiResource) -> Cow<'_, str> {
+                DynamicObject::version(resource)
             }
 
-            fn plural(dt: &Self::DynamicType) -> Cow<'_, str> {
-                K::plural(dt)
+            fn plural(resource: &ApiResource) -> Cow<'_, str> {
+                DynamicObject::plural(resource)
             }
 
             fn meta(&self) -> &ObjectMeta {
-                let $this = self;
-                $meta
+                &self.metadata
             }
 
             fn meta_mut(&mut self) -> &mut ObjectMeta {
-                let $this = self;
-                $meta_mut
+                &mut self.metadata
             }
         }
     };
 }
 
-same_resource!(Guarded, this, this.0.meta(), this.0.meta_mut());
-same_resource!(Named, this, &this.metadata, &mut this.metadata);
+of_any_kind!(Brought);
+of_any_kind!(Named);
 
 /// Where in an object we are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -302,7 +367,6 @@ mod tests {
     use kube::ResourceExt;
     use kube::core::{DynamicObject, WatchEvent};
     use serde_json::json;
-    use siterecovery_api::kubevirt::VirtualMachine;
 
     use super::*;
 
@@ -332,7 +396,7 @@ mod tests {
         let mut whole: DynamicObject = serde_json::from_str(&text).unwrap();
         whole.metadata.managed_fields = None;
         assert_eq!(slim, whole);
-        let named: Named<VirtualMachine> = serde_json::from_str(&text).unwrap();
+        let named: Named = serde_json::from_str(&text).unwrap();
         assert_eq!(named.metadata, whole.metadata);
     }
 
@@ -340,16 +404,16 @@ mod tests {
     fn an_object_that_cannot_be_understood_keeps_its_metadata_and_the_reason() {
         let bad = text(&json!("no map"));
         let event = format!(r#"{{"type":"ADDED","object":{bad}}}"#);
-        let event: WatchEvent<Guarded<ConfigMap>> = serde_json::from_str(&event).unwrap();
-        let WatchEvent::Added(Guarded(guard)) = event else {
+        let event: WatchEvent<Brought> = serde_json::from_str(&event).unwrap();
+        let WatchEvent::Added(brought) = event else {
             panic!("{event:?}")
         };
-        assert_eq!(guard.name_any(), "one");
-        let as_kube_has_it: DeserializeGuard<ConfigMap> = serde_json::from_str(&bad).unwrap();
-        assert_eq!(
-            guard.0.unwrap_err().error,
-            as_kube_has_it.0.unwrap_err().error
-        );
+        assert_eq!(brought.name_any(), "one");
+        let invalid = brought.read::<ConfigMap>().unwrap_err();
+        assert_eq!(invalid.metadata, brought.whole_metadata());
+        assert_eq!(invalid.metadata.labels.unwrap()["a"], "b");
+        let said = r#"invalid type: string "no map", expected a map"#;
+        assert_eq!(invalid.error, said);
     }
 
     #[test]

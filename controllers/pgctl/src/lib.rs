@@ -28,6 +28,9 @@ mod read;
 mod suggest;
 mod table;
 
+use std::future::Future;
+use std::pin::Pin;
+
 pub use args::SCRIPTS;
 pub use connect::main_with;
 pub use context::{Context, Now, Site};
@@ -39,9 +42,16 @@ pub use output::{Output, Stream, Terminal, Transcript};
 /// `args[0]` is `pgctl` or the name of one of the failover [`SCRIPTS`], with any folder before it;
 /// `pgctl` may be left out.
 /// Lines reach `out` as they happen. `--config` is only of use to the binary and is ignored here.
-pub async fn run(args: &[String], context: &Context, out: &mut (dyn Output + Send)) -> Finished {
-    match args::Args::parse(args, out) {
-        Ok(args) => commands::run(&args, context, out).await.finish(),
-        Err(outcome) => outcome.finish(),
-    }
+pub fn run<'a>(
+    args: &'a [String],
+    context: &'a Context,
+    out: &'a mut (dyn Output + Send),
+) -> Pin<Box<dyn Future<Output = Finished> + Send + 'a>> {
+    // Boxed, so that all of it is compiled here and not in whatever program runs it.
+    Box::pin(async move {
+        match args::Args::parse(args, out) {
+            Ok(args) => commands::run(&args, context, out).await.finish(),
+            Err(outcome) => outcome.finish(),
+        }
+    })
 }

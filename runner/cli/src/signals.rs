@@ -1,9 +1,10 @@
 //! Ctrl-C and SIGTERM as something that can be waited for.
 
-use std::future::Future;
 use std::thread;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 /// Becomes true once and for all when the run is to end.
@@ -12,14 +13,15 @@ pub struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
     /// Waits until the run is to end.
-    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn wait(&self) -> BoxFuture<'static, ()> {
         let mut receiver = self.0.clone();
-        async move {
+        let asked = async move {
             if receiver.wait_for(|stop| *stop).await.is_err() {
                 // Whoever could ask for the end is gone, so nobody ever will.
                 std::future::pending::<()>().await;
             }
-        }
+        };
+        asked.boxed()
     }
 
     /// Whether the run is to end.

@@ -31,9 +31,9 @@ pub(crate) struct Shutdown<'s> {
 }
 
 impl<'s> Shutdown<'s> {
-    pub(crate) fn new(signal: impl Future<Output = ()> + Send + 's) -> Self {
+    pub(crate) fn new(signal: Pin<Box<dyn Future<Output = ()> + Send + 's>>) -> Self {
         Self {
-            signal: Box::pin(signal),
+            signal,
             has_come: false,
         }
     }

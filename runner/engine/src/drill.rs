@@ -1,6 +1,7 @@
 //! One drill: its chapters in order, over one observation of the sites.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use sitedrill_model::scenario::Drill;
@@ -18,11 +19,21 @@ use crate::{Emitter, EventSink, Target};
 ///
 /// Assumptions: the drill is checked; `events` numbers anew if others emit events of the drill too
 /// (see [`Emitter::sink`]); the runtime is a current-thread one where two runs must be alike.
-pub async fn run_drill(
+pub fn run_drill<'a>(
+    drill: &'a Drill,
+    target: &'a Target,
+    events: EventSink,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+    // Boxed, so that all of it is compiled here and not in whatever program runs it.
+    Box::pin(run(drill, target, events, shutdown))
+}
+
+async fn run(
     drill: &Drill,
     target: &Target,
     events: EventSink,
-    shutdown: impl Future<Output = ()> + Send,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send + '_>>,
 ) -> Verdict {
     let emitter = Emitter::new(&drill.name, target.now.clone(), events);
     let shared = Arc::new(Shared::new(target, emitter));

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
-use kube::core::{DeserializeGuard, DynamicObject};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
 use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
@@ -20,10 +19,10 @@ use super::{Context, is_active};
 use crate::backoff::WatchBackoff;
 use crate::interest::Subject;
 use crate::key::Key;
-use crate::slim::{Guarded, Named};
+use crate::slim::Brought;
 use crate::storage::{LinstorClient, drbd_volume};
 use crate::telemetry::chain;
-use crate::watch::{Listing, Seen, Watches};
+use crate::watch::{Listing, Seen, Watches, all_of};
 
 /// The subjects whose change can matter to this Failover, from what its last pass saw.
 pub(super) fn subjects(
@@ -136,23 +135,23 @@ pub(super) fn watch(
 
 fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
-    let api: Api<Guarded<Failover>> = Api::namespaced(client.clone(), namespace);
+    let api = all_of::<Failover>(client, Some(namespace));
     let (triggers, context) = (triggers.clone(), Arc::clone(&triggers.context));
     watches.add_listed(
         format!("Failovers on {}", triggers.context.home),
         api,
         move |seen| {
-            register(&triggers.context, &seen);
+            let present = seen.present().map(Brought::read::<Failover>);
+            let understood = present.as_ref().and_then(|read| read.as_ref().ok());
+            register(&triggers.context, &seen, understood);
             let key = Key::of(seen.object());
             let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
-            match seen.present() {
-                Some(Guarded(DeserializeGuard(Ok(failover))))
-                    if !is_active(failover.status.as_ref()) =>
-                {
+            match present {
+                Some(Ok(failover)) if !is_active(failover.status.as_ref()) => {
                     triggers.context.forget(&key);
                 }
-                Some(Guarded(DeserializeGuard(Ok(failover)))) => {
+                Some(Ok(failover)) => {
                     let group =
                         Subject::Group(Key::new(&key.namespace, &failover.spec.protection_group));
                     triggers.context.interest().add(&key, group);
@@ -160,7 +159,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                         triggers.look_at(key);
                     }
                 }
-                Some(Guarded(DeserializeGuard(Err(_)))) | None => triggers.look_at(key),
+                Some(Err(_)) | None => triggers.look_at(key),
             }
         },
         move |listing| match listing {
@@ -170,14 +169,11 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
     );
 }
 
-fn register(context: &Context, seen: &Seen<Guarded<Failover>>) {
-    match seen {
-        Seen::Gone(failover) => context.register().gone(&Key::of(failover)),
-        Seen::Listed(Guarded(guard)) | Seen::Changed(Guarded(guard)) => {
-            if let DeserializeGuard(Ok(failover)) = guard {
-                context.register().seen(failover);
-            }
-        }
+fn register(context: &Context, seen: &Seen, failover: Option<&Failover>) {
+    match (seen, failover) {
+        (Seen::Gone(object), _) => context.register().gone(&Key::of(object)),
+        (_, Some(failover)) => context.register().seen(failover),
+        (_, None) => {}
     }
 }
 
@@ -188,7 +184,7 @@ fn watch_other_failovers(
     client: &Client,
 ) {
     let namespace = &triggers.context.policy.namespace;
-    let api: Api<Guarded<Failover>> = Api::namespaced(client.clone(), namespace);
+    let api = all_of::<Failover>(client, Some(namespace));
     let triggers = triggers.clone();
     watches.add(format!("Failovers on {}", site.name), api, move |seen| {
         triggers.changed(&Subject::Failover(Key::of(seen.object())));
@@ -196,14 +192,14 @@ fn watch_other_failovers(
 }
 
 fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
-    let api: Api<Named<Lease>> =
-        Api::namespaced(client.clone(), &triggers.context.policy.namespace);
+    let api = all_of::<Lease>(client, Some(&triggers.context.policy.namespace));
     let triggers = triggers.clone();
     watches.add(format!("Leases on {}", site.name), api, move |seen| {
         let Key { namespace, name } = Key::of(seen.object());
         // A Failover that has ended may have left its lock behind on a site that was cut off.
-        if !matches!(seen, Seen::Gone(_))
-            && let Some(failover) = seen.object().annotations().get(ANNOTATION_FAILOVER)
+        let left = seen.present().map(Brought::whole_metadata);
+        if let Some(annotations) = left.and_then(|metadata| metadata.annotations)
+            && let Some(failover) = annotations.get(ANNOTATION_FAILOVER)
         {
             triggers.look_at(Key::new(&namespace, failover));
         }
@@ -215,56 +211,52 @@ fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, clie
 
 fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
-    let groups: Api<Guarded<ProtectionGroup>> = Api::namespaced(client.clone(), namespace);
+    let groups = all_of::<ProtectionGroup>(client, Some(namespace));
     let (on_group, mut news) = (triggers.clone(), News::default());
     watches.add(
         format!("ProtectionGroups on {}", site.name),
         groups,
         move |seen| {
             // That a group was looked at again is no news, and its machines are watched themselves.
-            let facts = |group: &ProtectionGroup| {
-                let status = group.status.clone().unwrap_or_default();
-                (
-                    group.spec.clone(),
-                    status.current_state,
-                    status.observed_generation,
-                )
+            let facts = |group: ProtectionGroup| {
+                let status = group.status.unwrap_or_default();
+                (group.spec, status.current_state, status.observed_generation)
             };
-            if news.is(&seen, |group| group.0.0.as_ref().ok().map(facts)) {
+            if news.is(&seen, |group| group.read().ok().map(facts)) {
                 on_group.changed(&Subject::Group(Key::of(seen.object())));
             }
         },
     );
 
-    let instances: Api<Guarded<VirtualMachineInstance>> = Api::all(client.clone());
+    let instances = all_of::<VirtualMachineInstance>(client, None);
     let (on_instance, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
     watches.add(
         format!("VirtualMachineInstances on {}", site.name),
         instances,
         move |seen| {
             // No decision looks at more of an instance.
-            let facts = |vmi: &VirtualMachineInstance| {
-                let facts = InstanceFacts::of(vmi);
+            let facts = |vmi: VirtualMachineInstance| {
+                let facts = InstanceFacts::of(&vmi);
                 (facts.is_live(), facts.is_up())
             };
-            if news.is(&seen, |vmi| vmi.0.0.as_ref().ok().map(facts)) {
+            if news.is(&seen, |vmi| vmi.read().ok().map(facts)) {
                 on_instance.changed(&Subject::Machine(at.clone(), Key::of(seen.object())));
             }
         },
     );
 
-    let nodes: Api<Guarded<Node>> = Api::all(client.clone());
+    let nodes = all_of::<Node>(client, None);
     let (on_node, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
     watches.add(format!("Nodes on {}", site.name), nodes, move |seen| {
         // A node reports itself every few seconds; only its taints matter here.
-        let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone());
-        if news.is(&seen, |node| node.0.0.as_ref().ok().map(taints)) {
+        let taints = |node: Node| node.spec.and_then(|spec| spec.taints);
+        if news.is(&seen, |node| node.read().ok().map(taints)) {
             on_node.changed(&Subject::Taints(at.clone()));
         }
     });
 
     if triggers.context.directory.model == DeploymentModel::DrbdOperator {
-        let volumes: Api<DynamicObject> = Api::all_with(client.clone(), &drbd_volume());
+        let volumes: Api<Brought> = Api::all_with(client.clone(), &drbd_volume());
         let on_volume = triggers.clone();
         watches.add(
             format!("DRBDVolumes on {}", site.name),
@@ -287,7 +279,7 @@ impl<Facts> Default for News<Facts> {
 
 impl<Facts: PartialEq> News<Facts> {
     /// Whether these facts of the object differ from the last ones, or the object is gone.
-    fn is<K: Resource>(&mut self, seen: &Seen<K>, facts: impl FnOnce(&K) -> Facts) -> bool {
+    fn is(&mut self, seen: &Seen, facts: impl FnOnce(&Brought) -> Facts) -> bool {
         let key = Key::of(seen.object());
         match seen {
             Seen::Gone(_) => {

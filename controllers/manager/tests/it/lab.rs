@@ -95,7 +95,7 @@ impl Lab {
         let mut running = JoinSet::new();
         let animated = world.clone();
         running.spawn(async move {
-            animated.run(std::future::pending()).await;
+            animated.run(Box::pin(std::future::pending())).await;
             Ok(())
         });
         Self {
@@ -112,8 +112,10 @@ impl Lab {
         self.start_group_controllers();
         for home in self.directory.management_sites() {
             let config = self.failover_config(&home.name);
-            self.running
-                .spawn(run_failover_controller(config, std::future::pending()));
+            self.running.spawn(run_failover_controller(
+                config,
+                Box::pin(std::future::pending()),
+            ));
         }
     }
 
@@ -129,7 +131,7 @@ impl Lab {
             };
             self.running.spawn(run_protection_group_controller(
                 config,
-                std::future::pending(),
+                Box::pin(std::future::pending()),
             ));
         }
     }

@@ -196,7 +196,10 @@ async fn dies_at(halt: Gate, k: usize) -> bool {
             Gate::Go
         }
     }));
-    let first = run_failover_controller(lab.failover_config("quorum"), std::future::pending());
+    let first = run_failover_controller(
+        lab.failover_config("quorum"),
+        Box::pin(std::future::pending()),
+    );
     let died = tokio::select! {
         biased;
         ended = first => matches!(ended, Err(Error::Halted { .. })),
@@ -204,8 +207,10 @@ async fn dies_at(halt: Gate, k: usize) -> bool {
     };
     lab.gate = None;
     let next = lab.failover_config("quorum");
-    lab.running
-        .spawn(run_failover_controller(next, std::future::pending()));
+    lab.running.spawn(run_failover_controller(
+        next,
+        Box::pin(std::future::pending()),
+    ));
     let failover = lab.ended("quorum", "f1").await;
     let context = format!("{halt:?} at write {k}: {}", message(&failover));
     assert_eq!(phase(&failover), FailoverPhase::Succeeded, "{context}");

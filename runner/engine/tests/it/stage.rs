@@ -130,7 +130,7 @@ impl Lab {
                 what: "of the drill itself".to_owned(),
             },
         );
-        let verdict = run_drill(&drill, &target, emitter.sink(), shutdown).await;
+        let verdict = run_drill(&drill, &target, emitter.sink(), Box::pin(shutdown)).await;
         let events =
             std::mem::take(&mut *events.lock().expect("no test panics while it holds this"));
         Run { verdict, events }

@@ -15,6 +15,7 @@ use sitedrill_model::{Failure, FailureKind, Location, SeenValue, Verdict};
 mod act;
 mod board;
 mod history;
+mod own;
 mod recording;
 mod variables;
 mod waits;
@@ -205,11 +206,14 @@ impl Core {
     pub(crate) fn arm(&mut self, now: Timestamp) -> Vec<EventKind> {
         let mut out = Vec::new();
         self.act.arm(&self.objects, now, &mut out);
+        self.act.own.arm();
+        self.judge_own(None, now, &mut out);
         out
     }
 
     /// From here on, failovers belong to the cleanup and are held against no objective.
     pub(crate) fn clean_up(&mut self) {
+        self.act.own.disarm();
         self.act.clean_up();
     }
 
@@ -289,6 +293,16 @@ impl Core {
         self.waits = waits;
     }
 
+    /// Judges the scenario's own invariants that a change concerns, or all of them.
+    fn judge_own(&mut self, changed: Option<&Key>, now: Timestamp, out: &mut Vec<EventKind>) {
+        let mut own = std::mem::take(&mut self.act.own);
+        let broken = own.judge(&self.facts(now), changed);
+        self.act.own = own;
+        for failure in broken {
+            self.act.fail(failure, out);
+        }
+    }
+
     fn first_list(&mut self, source: &Source, objects: Vec<Value>, now: Timestamp) {
         for object in objects {
             let change = Change {
@@ -365,6 +379,7 @@ impl Core {
         });
         out.extend(observed);
         self.act.observe(change, &self.objects, &self.history, out);
+        self.judge_own(Some(key), change.at, out);
         self.judge_waits(Some(key), change.at);
     }
 

@@ -305,7 +305,9 @@ fn sources_of(drill: &Drill, target: &Target) -> BTreeSet<Source> {
     for (kind, namespace) in drill.chapters.iter().flat_map(|chapter| {
         let actors = chapter.actors.iter().flat_map(|actor| &actor.steps);
         let steps = actors.chain(&chapter.then).chain(&chapter.always);
-        steps.filter_map(|step| named(&step.action))
+        let own = chapter.own_invariants.iter();
+        let own = own.filter_map(|it| spoken_of(&it.condition));
+        steps.filter_map(|step| named(&step.action)).chain(own)
     }) {
         all_kinds.insert(kind);
         namespaces.extend(namespace);
@@ -327,6 +329,19 @@ fn sources_of(drill: &Drill, target: &Target) -> BTreeSet<Source> {
     sources
 }
 
+/// The kind and namespace that a condition speaks of.
+fn spoken_of(condition: &Condition) -> Option<(ObjectKind, Option<String>)> {
+    match condition {
+        Condition::Matches { object, .. } | Condition::Absent { object } => {
+            Some((object.kind, object.namespace.clone()))
+        }
+        Condition::Count {
+            kind, namespace, ..
+        } => Some((*kind, namespace.clone())),
+        Condition::Sequence { .. } | Condition::Lock { .. } | Condition::Actor { .. } => None,
+    }
+}
+
 /// The kind and namespace that a step speaks of.
 fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
     let of = |object: &ObjectRef| Some((object.kind, object.namespace.clone()));
@@ -335,13 +350,7 @@ fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
         Action::Delete(object) => of(object),
         Action::Observe(observe) => of(&observe.object),
         Action::Save(save) => of(&save.object),
-        Action::Await(condition) | Action::Expect(condition) => match condition {
-            Condition::Matches { object, .. } | Condition::Absent { object } => of(object),
-            Condition::Count {
-                kind, namespace, ..
-            } => Some((*kind, namespace.clone())),
-            Condition::Sequence { .. } | Condition::Lock { .. } | Condition::Actor { .. } => None,
-        },
+        Action::Await(condition) | Action::Expect(condition) => spoken_of(condition),
         Action::Pgctl(_)
         | Action::Apply(_)
         | Action::Return(_)

@@ -17,6 +17,7 @@ use crate::{Location, Problem, derive_seed};
 
 pub use self::discover::discover;
 
+mod blocks;
 mod discover;
 mod suite;
 
@@ -203,7 +204,7 @@ impl Library<'_> {
                 self.problems.insert(problem);
             }
             Ok(mut source) => {
-                match document(&mut source) {
+                match document(&mut source, self.read) {
                     Ok(document) => entry.document = Some(document),
                     Err(problems) => self.problems.extend(problems),
                 }
@@ -253,8 +254,16 @@ impl Library<'_> {
     }
 }
 
+/// A file named relative to another.
+fn beside(file: &str, name: &str) -> String {
+    let folder = std::path::Path::new(file)
+        .parent()
+        .unwrap_or(std::path::Path::new(""));
+    discover::normal(&folder.join(name).to_string_lossy())
+}
+
 /// Reads and checks one file, but for what it says of other files.
-fn document(source: &mut Source) -> Result<Document, Vec<Problem>> {
+fn document(source: &mut Source, read: &Read<'_>) -> Result<Document, Vec<Problem>> {
     if source.is_empty() {
         let help = Some(format!("a drill starts with `apiVersion: {API_VERSION}`"));
         return Err(vec![source.problem(Pos::START, "the file is empty", help)]);
@@ -298,7 +307,12 @@ fn document(source: &mut Source) -> Result<Document, Vec<Problem>> {
         source
             .read::<ScenarioFile>()
             .map_err(|problem| vec![problem])
-            .and_then(|file| lower::scenario(source, file))
+            .and_then(|mut file| {
+                let blocks = blocks::expand(source, &mut file, read)?;
+                let mut scenario = lower::scenario(source, file)?;
+                scenario.blocks = blocks;
+                Ok(scenario)
+            })
             .map(|scenario| Document::Scenario(Box::new(scenario)))
     };
     match lowered {

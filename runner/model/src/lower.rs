@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::scenario::{Actor, Invariant, InvariantKind, Objectives, Scenario, Step};
+use crate::scenario::{Actor, Invariant, InvariantKind, Objectives, OwnInvariant, Scenario, Step};
 use crate::source::Source;
-use crate::syntax::{self, At, Pos, ScenarioFile};
+use crate::syntax::{self, At, OneInvariant, Pos, ScenarioFile};
 use crate::{Location, Problem};
 
 use self::given::given;
@@ -25,6 +25,7 @@ mod lint;
 mod metadata;
 mod object;
 mod outcome;
+mod own;
 mod save;
 mod step;
 mod text;
@@ -37,6 +38,16 @@ pub(crate) struct LoweredScenario {
     /// How often it is run where it stands alone.
     pub(crate) repeat: u32,
     pub(crate) scenario: Scenario,
+    /// The bytes of the blocks that it uses, in the order of use.
+    pub(crate) blocks: Vec<Vec<u8>>,
+}
+
+impl LoweredScenario {
+    /// Everything that it was read from, for its digest.
+    pub(crate) fn pieces<'b>(&'b self, own: &'b [u8]) -> Vec<&'b [u8]> {
+        let blocks = self.blocks.iter().map(Vec::as_slice);
+        std::iter::once(own).chain(blocks).collect()
+    }
 }
 
 /// A suite before its members are looked up.
@@ -55,7 +66,9 @@ pub(crate) fn scenario(
     file: ScenarioFile,
 ) -> Result<LoweredScenario, Vec<Problem>> {
     let mut lint = Lint::new(source);
-    lint.variables(&links::saved(&file));
+    let saved = links::saved(&file);
+    lint.variables(&saved);
+    links::block_variables(&mut lint, &file, &saved);
     links::check(&mut lint, &file);
 
     let metadata = metadata(&mut lint, file.metadata);
@@ -76,13 +89,13 @@ pub(crate) fn scenario(
     );
     let repeat = repeat(&mut lint, file.repeat.as_ref());
     let objectives = objectives(&mut lint, file.objectives);
-    let invariants = invariants(&mut lint, file.invariants.unwrap_or_default());
-
     let mut scope = Scope {
         sites,
         groups,
         snapshots: BTreeSet::new(),
     };
+    let written = file.invariants.unwrap_or_default();
+    let (invariants, own_invariants) = invariants(&mut lint, &scope, written);
     let mut actors = Vec::new();
     if let Some(written) = lint.need(file.actors, Pos::START, "actors") {
         if written.value.is_empty() {
@@ -113,6 +126,7 @@ pub(crate) fn scenario(
         objectives,
         given,
         invariants,
+        own_invariants,
         actors,
         then,
         always,
@@ -122,6 +136,7 @@ pub(crate) fn scenario(
         sites: scope.sites,
         repeat,
         scenario,
+        blocks: Vec::new(),
     })
 }
 
@@ -178,7 +193,10 @@ fn block(
     let mut snapshots = 0;
     let mut lowered = Vec::new();
     for step in steps {
+        let origin = step.value.origin.clone();
+        lint.look_at(origin.as_ref());
         lowered.extend(step::step(lint, scope, block, &mut snapshots, step));
+        lint.look_at(None);
     }
     lowered
 }
@@ -224,13 +242,34 @@ fn objectives(lint: &mut Lint<'_>, written: Option<At<syntax::Objectives>>) -> O
     Objectives {
         rto: value.rto.and_then(|rto| duration::positive(lint, &rto)),
         rpo: value.rpo.and_then(|rpo| duration::any(lint, &rpo)),
-        location: Some(lint.source.location(pos)),
+        location: Some(lint.location(pos)),
     }
 }
 
-fn invariants(lint: &mut Lint<'_>, written: Vec<At<String>>) -> Vec<Invariant> {
+/// The invariants that every drill can name, and those of the scenario itself.
+fn invariants(
+    lint: &mut Lint<'_>,
+    scope: &Scope,
+    written: Vec<At<OneInvariant>>,
+) -> (Vec<Invariant>, Vec<OwnInvariant>) {
     let mut found: Vec<Invariant> = Vec::new();
-    for name in written {
+    let mut own: Vec<OwnInvariant> = Vec::new();
+    for At { value, pos } in written {
+        let name = match value {
+            OneInvariant::Named(value) => At { value, pos },
+            OneInvariant::Own(written) => {
+                own.extend(own::invariant(
+                    lint,
+                    scope,
+                    &own,
+                    &At {
+                        value: *written,
+                        pos,
+                    },
+                ));
+                continue;
+            }
+        };
         let known = InvariantKind::ALL.iter();
         let Some(kind) = known.clone().find(|kind| kind.name() == name.value) else {
             lint.unknown("invariant", &name, known.map(|kind| kind.name()));
@@ -241,11 +280,11 @@ fn invariants(lint: &mut Lint<'_>, written: Vec<At<String>>) -> Vec<Invariant> {
             lint.error(name.pos, message);
             continue;
         }
-        let location: Location = lint.source.location(name.pos);
+        let location: Location = lint.location(name.pos);
         found.push(Invariant {
             kind: *kind,
             location,
         });
     }
-    found
+    (found, own)
 }

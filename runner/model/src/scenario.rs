@@ -73,6 +73,9 @@ pub struct Scenario {
     pub given: Given,
     /// What must hold for the whole run.
     pub invariants: Vec<Invariant>,
+    /// What else must hold, from the first step to the end of `then`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_invariants: Vec<OwnInvariant>,
     /// Concurrent, in the order written.
     pub actors: Vec<Actor>,
     /// After all actors have ended without failure.
@@ -134,6 +137,20 @@ pub enum GivenState {
 pub struct Invariant {
     /// Which one.
     pub kind: InvariantKind,
+    /// Where it stands in the file.
+    pub location: Location,
+}
+
+/// A fact that must hold at every instant, or at none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnInvariant {
+    /// Unique in the scenario.
+    pub name: String,
+    /// The fact.
+    pub condition: Condition,
+    /// Whether it must hold; otherwise it must not.
+    pub holds: bool,
     /// Where it stands in the file.
     pub location: Location,
 }

@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use crate::syntax::{ScenarioFile, SuiteFile};
+use crate::syntax::{BlockFile, ScenarioFile, SuiteFile};
 
 /// The JSON Schema (draft 2020-12) of scenario and suite files.
 ///
@@ -13,6 +13,7 @@ pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let scenario = generator.subschema_for::<ScenarioFile>();
     let suite = generator.subschema_for::<SuiteFile>();
+    let block = generator.subschema_for::<BlockFile>();
     let definitions = generator.take_definitions(true);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -21,7 +22,11 @@ pub fn schema() -> Value {
         "required": ["apiVersion", "kind"],
         "if": {"properties": {"kind": {"const": "Suite"}}},
         "then": suite,
-        "else": scenario,
+        "else": {
+            "if": {"properties": {"kind": {"const": "Block"}}},
+            "then": block,
+            "else": scenario,
+        },
         "$defs": definitions,
     })
 }

@@ -1,6 +1,7 @@
 //! One file: its text, and how YAML errors in it become problems.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::granit_parser::{Event, Parser};
@@ -22,6 +23,12 @@ pub(crate) struct Source {
     pub(crate) text: String,
     keys: BTreeMap<Vec<String>, Pos>,
     variables: Vec<Variable>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.file).finish()
+    }
 }
 
 /// A `${name}` in the file.

@@ -8,17 +8,22 @@
 //! A field that must be there is an `Option` all the same, so that all missing ones are named at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::source::Source;
+
 pub(crate) use self::at::{At, Pos};
-pub(crate) use self::either::{Count, OneOrMany, SnapshotName};
+pub(crate) use self::block::BlockFile;
+pub(crate) use self::either::{Code, Count, OneInvariant, OneOrMany, OwnInvariant, SnapshotName};
 pub(crate) use self::fault::Fault;
 
 mod at;
+mod block;
 mod either;
 mod fault;
 
@@ -59,8 +64,8 @@ pub(crate) struct ScenarioFile {
     /// What must be so before the actors start.
     pub(crate) given: Option<Given>,
     /// What must hold at every instant of the drill: `single-primary`, `one-lock-holder`,
-    /// `audit-append-only`, `failover-deadline`.
-    pub(crate) invariants: Option<Vec<At<String>>>,
+    /// `audit-append-only`, `failover-deadline`, or one of its own: `{name: …, always: FACT}` or `{name: …, never: FACT}`.
+    pub(crate) invariants: Option<Vec<At<OneInvariant>>>,
     /// Named sequences of steps that run beside each other.
     #[schemars(with = "BTreeMap<String, Vec<Step>>")]
     pub(crate) actors: Option<At<Actors>>,
@@ -172,6 +177,12 @@ pub(crate) struct Step {
     /// Let time pass: `5s`. Needs `because`.
     pub(crate) sleep: Option<At<String>>,
 
+    /// Do the steps of a block: its file, relative to this one, such as `../_blocks/restart.yaml`.
+    pub(crate) r#use: Option<At<String>>,
+    /// The values of the block's `params`.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(crate) with: Option<At<IndexMap<String, At<Code>>>>,
+
     /// Not in this version.
     pub(crate) kubectl: Option<At<Value>>,
     /// Not in this version.
@@ -195,6 +206,9 @@ pub(crate) struct Step {
     pub(crate) snapshot: Option<At<SnapshotName>>,
     /// Why a `sleep` cannot wait for a fact instead.
     pub(crate) because: Option<At<String>>,
+    /// The file of the block that it came from.
+    #[serde(skip)]
+    pub(crate) origin: Option<Arc<Source>>,
 }
 
 /// An object of a site.

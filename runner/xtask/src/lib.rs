@@ -89,6 +89,8 @@ enum Bench {
         )]
         out: PathBuf,
     },
+    /// What the engine adds to a drill, a step.
+    Engine,
 }
 
 /// Runs the task runner with these arguments, the first being its own name.
@@ -140,6 +142,13 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             what: Bench::Apiserver { out },
         } => {
             let table = bench::apiserver(repo, out)?;
+            write!(std::io::stdout(), "{table}").context("failed to print")?;
+            true
+        }
+        Verb::Bench {
+            what: Bench::Engine,
+        } => {
+            let table = bench::engine::engine(repo)?;
             write!(std::io::stdout(), "{table}").context("failed to print")?;
             true
         }

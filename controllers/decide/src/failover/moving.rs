@@ -107,6 +107,9 @@ impl<'a> Pass<'a> {
     /// Removes quorum taints, but not more often than every `retry_after`: an agent that puts them
     /// back at once must not turn this into a race.
     fn remove_taints(&mut self, step: StepName, route: Route<'_>, facts: &SiteFacts) {
+        if self.policy.sabotaged(Sabotage::LeaveTaints) {
+            return;
+        }
         let last = self.retried_at(step);
         if last.is_some_and(|at| !self.has_passed(at, self.policy.retry_after)) {
             return;

@@ -8,6 +8,7 @@ use sitedrill_model::event::{EventKind, FaultChange, FaultNote};
 use sitedrill_model::scenario::{Objectives, Scenario, Step};
 use sitedrill_model::{Failure, FailureKind, Location, Verdict};
 
+use super::own::Own;
 use super::{Board, History, Recording, variables};
 use crate::invariants::InForce;
 use crate::measure::Measure;
@@ -28,6 +29,7 @@ pub(crate) struct Act {
     pub(crate) verdict: Verdict,
     wanted: Vec<sitedrill_model::scenario::Invariant>,
     in_force: Vec<InForce>,
+    pub(super) own: Own,
     objectives: Objectives,
     file: String,
     /// By name, in the order in which they were injected.
@@ -57,6 +59,7 @@ impl Default for Act {
             verdict: Verdict::Passed,
             wanted: Vec::new(),
             in_force: Vec::new(),
+            own: Own::default(),
             objectives: Objectives::default(),
             file: String::new(),
             faults: IndexMap::new(),
@@ -79,6 +82,7 @@ impl Act {
             board: Board::of(scenario),
             measure: Measure::new(aliases.clone()),
             wanted: scenario.invariants.clone(),
+            own: Own::of(scenario),
             objectives: scenario.objectives.clone(),
             file: scenario.file.clone(),
             saves: variables::are_saved(scenario),
@@ -199,7 +203,8 @@ impl Act {
         for failure in self.measure.missed(&self.objectives, now) {
             self.fail(failure, out);
         }
-        let records: Vec<_> = self.in_force.iter().map(InForce::record).collect();
+        let mut records: Vec<_> = self.in_force.iter().map(InForce::record).collect();
+        records.extend(self.own.records());
         out.extend(records.into_iter().map(EventKind::InvariantJudged));
         if self.verdict == Verdict::Passed {
             for failure in self.never_checked() {
@@ -230,6 +235,7 @@ impl Act {
         }
         let blind = self.in_force.iter().filter_map(InForce::never_checked);
         failures.extend(blind);
+        failures.extend(self.own.never_checked());
         failures.extend(self.measure.never_checked(&self.objectives));
         let idle = self.faults.iter().filter(|(_, it)| !it.took_effect);
         failures.extend(idle.map(|(name, it)| {

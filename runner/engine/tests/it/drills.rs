@@ -7,7 +7,7 @@ use sitedrill_engine::CommandOutcome;
 use sitedrill_model::event::{EventKind, FaultChange};
 use sitedrill_model::scenario::{
     Action, Apply, Condition, ExpectedOutcome, Fault, FaultStep, InvariantKind, LockIs, ObjectKind,
-    Patch, Scenario,
+    OwnInvariant, Patch, Save, Scenario,
 };
 use sitedrill_model::{FailureKind, Verdict};
 
@@ -437,4 +437,81 @@ async fn a_fault_is_lifted_when_the_run_is_stopped() {
     let run = lab.run_until(vec![it], pause(60)).await;
     assert_eq!(run.verdict, Verdict::Aborted);
     assert_eq!(lab.returned(), ["lifted seen"]);
+}
+
+fn own(name: &str, condition: Condition, holds: bool) -> OwnInvariant {
+    OwnInvariant {
+        name: name.to_owned(),
+        condition,
+        holds,
+        location: location(4),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invariant_of_the_scenarios_own_is_judged_at_every_change() {
+    let lab = lab();
+    let mut it = scenario(vec![(
+        "a",
+        vec![failover_step(), within(60, expect(state_is("running")))],
+    )]);
+    it.own_invariants = vec![own("never-mixed", state_is("mixed"), false)];
+    let run = lab.run(vec![it.clone()]).await;
+    assert_eq!(run.verdict, Verdict::Failed);
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::InvariantViolated);
+    assert!(
+        failure.message.starts_with("never-mixed: never "),
+        "{}",
+        failure.message
+    );
+    it.own_invariants = vec![own("never-unknown", state_is("unknown"), false)];
+    let run = self::lab().run(vec![it]).await;
+    assert_eq!(run.verdict, Verdict::Passed, "{:?}", run.failures());
+    let judged = run.events.iter().find_map(|event| match &event.kind {
+        EventKind::InvariantJudged(it) => Some(it.observations),
+        _ => None,
+    });
+    assert!(judged.is_some_and(|count| count >= 3), "{judged:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fact_that_must_hold_throughout_fails_on_a_state_that_lasted_for_one_change() {
+    let lab = lab();
+    let mut holds = expect(state_is("stopped"));
+    holds.throughout = Some(Duration::from_secs(120));
+    let quiet = lab
+        .run(vec![scenario(vec![("a", vec![holds.clone()])])])
+        .await;
+    assert_eq!(quiet.verdict, Verdict::Passed, "{:?}", quiet.failures());
+    let actors = vec![("a", vec![holds]), ("b", vec![failover_step()])];
+    let moved = self::lab().run(vec![scenario(actors)]).await;
+    assert_eq!(moved.verdict, Verdict::Failed);
+    assert!(
+        moved.failures()[0].message.contains("of 2m only"),
+        "{:?}",
+        moved.failures()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_value_is_used_by_a_later_step_and_one_that_is_not_there_is_told() {
+    let save = Save {
+        name: "state".to_owned(),
+        object: object("dr", ObjectKind::ProtectionGroup, "pg-a"),
+        field: "status.currentState".to_owned(),
+    };
+    let steps = vec![
+        step(Action::Save(save.clone())),
+        expect(state_is("${state}")),
+    ];
+    let run = lab().run(vec![scenario(vec![("a", steps)])]).await;
+    assert_eq!(run.verdict, Verdict::Passed, "{:?}", run.failures());
+    let too_early = vec![expect(state_is("${state}")), step(Action::Save(save))];
+    let run = lab().run(vec![scenario(vec![("a", too_early)])]).await;
+    assert!(
+        run.failures()[0].message.contains("has no value yet"),
+        "{:?}",
+        run.failures()
+    );
 }

@@ -360,6 +360,7 @@ pub(crate) fn scenario(actors: Vec<(&str, Vec<Step>)>) -> Scenario {
         objectives: Objectives::default(),
         given: Given::default(),
         invariants: Vec::new(),
+        own_invariants: Vec::new(),
         actors: actors.collect(),
         then: Vec::new(),
         always: Vec::new(),

@@ -1,9 +1,8 @@
 //! Suites and their members, and the drills that come of files.
 
 use std::io;
-use std::path::Path;
 
-use super::{Document, Entry, Library, discover};
+use super::{Document, Entry, Library, beside};
 use crate::lower::{LoweredScenario, LoweredSuite};
 use crate::scenario::{Drill, DrillKind, Scenario};
 use crate::seed::sha256_hex;
@@ -45,7 +44,8 @@ pub(super) fn drill(library: &mut Library<'_>, file: &str) -> Option<Drill> {
                 .map(|m| m.scenario.scenario.clone())
                 .collect();
             let mut pieces = vec![entry.bytes.as_slice()];
-            pieces.extend(members.iter().map(|member| member.entry.bytes.as_slice()));
+            let of_members = members.iter();
+            pieces.extend(of_members.flat_map(|it| it.scenario.pieces(&it.entry.bytes)));
             let metadata = &suite.metadata;
             Some(Drill {
                 name: metadata.name.clone(),
@@ -76,7 +76,7 @@ fn alone(entry: &Entry, scenario: &LoweredScenario) -> Drill {
         summary: metadata.summary.clone(),
         tags: metadata.tags.clone(),
         requirements: metadata.requirements.clone(),
-        sha256: sha256_hex([entry.bytes.as_slice()]),
+        sha256: sha256_hex(scenario.pieces(&entry.bytes)),
         time: metadata.time,
         repeat: scenario.repeat,
         sites: scenario.sites.clone(),
@@ -163,10 +163,4 @@ fn members(library: &Library<'_>, suite: &str) -> Vec<(String, Pos)> {
 
 fn source<'l>(library: &'l Library<'_>, file: &str) -> Option<&'l Source> {
     library.entry(file)?.source.as_ref()
-}
-
-/// A file named relative to another.
-fn beside(file: &str, name: &str) -> String {
-    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-    discover::normal(&folder.join(name).to_string_lossy())
 }

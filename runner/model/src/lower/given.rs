@@ -48,7 +48,7 @@ fn group(lint: &mut Lint<'_>, sites: &[String], written: &At<syntax::Group>) -> 
         at: lint.workload_site(sites, at?)?,
         vms: vms?.value,
         state: state?,
-        location: lint.source.location(written.pos),
+        location: lint.location(written.pos),
     })
 }
 

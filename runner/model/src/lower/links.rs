@@ -1,8 +1,10 @@
 //! What steps say of other steps: names, awaited actors, recordings, and that anything is checked at all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::lint::Lint;
+use crate::source::Source;
 use crate::syntax::{At, Pos, ScenarioFile, Step};
 
 type Steps = [At<Step>];
@@ -50,14 +52,36 @@ pub(super) fn saved(file: &ScenarioFile) -> Vec<&str> {
     names.map(|name| name.value.as_str()).collect()
 }
 
+/// Notes every variable in a block that is neither a param nor saved.
+pub(super) fn block_variables(lint: &mut Lint<'_>, file: &ScenarioFile, saved: &[&str]) {
+    let actors = file.actors.iter().flat_map(|actors| actors.value.values());
+    let steps = actors.flat_map(|steps| &steps.value);
+    let steps = steps.chain(file.then.iter().flatten());
+    let steps = steps.chain(file.always.iter().flatten());
+    let mut seen: Vec<&Arc<Source>> = Vec::new();
+    for block in steps.filter_map(|step| step.value.origin.as_ref()) {
+        if !seen.iter().any(|known| Arc::ptr_eq(known, block)) {
+            seen.push(block);
+            lint.look_at(Some(block));
+            lint.variables(saved);
+        }
+    }
+    lint.look_at(None);
+}
+
 fn step_names(lint: &mut Lint<'_>, steps: &Steps) {
     let mut seen: Vec<&str> = Vec::new();
-    for name in steps.iter().filter_map(|step| step.value.name.as_ref()) {
+    for step in steps {
+        let Some(name) = &step.value.name else {
+            continue;
+        };
+        lint.look_at(step.value.origin.as_ref());
         if seen.contains(&name.value.as_str()) {
             lint.error(name.pos, format!("duplicate step name `{}`", name.value));
         }
         seen.push(&name.value);
     }
+    lint.look_at(None);
 }
 
 /// The actor and the step of it that a step awaits.
@@ -81,6 +105,7 @@ fn awaited_actors(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, 
             let Some((actor, name)) = awaited(&step.value) else {
                 continue;
             };
+            lint.look_at(step.value.origin.as_ref());
             if actor.value == *my_name {
                 lint.error(actor.pos, format!("actor `{my_name}` waits for itself"));
                 continue;
@@ -102,8 +127,10 @@ fn awaited_actors(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, 
             actors[other].0, actors[me].0
         );
         let (_, steps) = actors[me];
+        lint.look_at(steps[at].value.origin.as_ref());
         lint.error(steps[at].pos, message);
     }
+    lint.look_at(None);
 }
 
 /// How many steps of an actor must have ended: up to the named one, or all.
@@ -156,7 +183,9 @@ fn faults(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: 
         acted.chain(then).chain(always).map(|step| &step.value)
     };
     let mut names: Vec<String> = Vec::new();
-    for fault in all().filter_map(|step| step.fault.as_ref()) {
+    for step in all() {
+        let Some(fault) = &step.fault else { continue };
+        lint.look_at(step.origin.as_ref());
         let Some(name) = super::fault::name_of(fault) else {
             continue;
         };
@@ -167,11 +196,14 @@ fn faults(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: 
             names.push(name);
         }
     }
-    for lifted in all().filter_map(|step| step.lift.as_ref()) {
+    for step in all() {
+        let Some(lifted) = &step.lift else { continue };
+        lint.look_at(step.origin.as_ref());
         if !names.contains(&lifted.value) {
             lint.unknown("fault", lifted, names.iter().map(String::as_str));
         }
     }
+    lint.look_at(None);
 }
 
 /// A recording: who makes it, and as which step.

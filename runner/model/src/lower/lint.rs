@@ -1,9 +1,11 @@
 //! The problems of one file while they are found, and the checks that many places share.
 
-use crate::Problem;
+use std::sync::Arc;
+
 use crate::names::{canonical_site, did_you_mean, site_names};
 use crate::source::Source;
 use crate::syntax::{At, Pos};
+use crate::{Location, Problem};
 
 /// The longest name: that of a DNS label.
 const LONGEST_NAME: usize = 63;
@@ -11,6 +13,8 @@ const LONGEST_NAME: usize = 63;
 /// The problems of one file while they are found.
 pub(crate) struct Lint<'s> {
     pub(crate) source: &'s Source,
+    /// The block's file while a step of a block is looked at.
+    block: Option<Arc<Source>>,
     problems: Vec<Problem>,
 }
 
@@ -18,13 +22,29 @@ impl<'s> Lint<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
         Self {
             source,
+            block: None,
             problems: Vec::new(),
         }
     }
 
+    /// From here on, places are places of this block's file, or of the drill's own file.
+    pub(crate) fn look_at(&mut self, block: Option<&Arc<Source>>) {
+        self.block = block.cloned();
+    }
+
+    /// A place of the file that is looked at.
+    pub(crate) fn location(&self, pos: Pos) -> Location {
+        self.present().location(pos)
+    }
+
+    fn present(&self) -> &Source {
+        self.block.as_deref().unwrap_or(self.source)
+    }
+
     /// Notes every variable that no step gives a value.
     pub(crate) fn variables(&mut self, known: &[&str]) {
-        self.problems.extend(self.source.variables(known));
+        let unknown = self.present().variables(known);
+        self.problems.extend(unknown);
     }
 
     pub(crate) fn finish(self) -> Result<(), Vec<Problem>> {
@@ -36,7 +56,8 @@ impl<'s> Lint<'s> {
     }
 
     pub(crate) fn error(&mut self, pos: Pos, message: impl Into<String>) {
-        self.problems.push(self.source.problem(pos, message, None));
+        let problem = self.present().problem(pos, message, None);
+        self.problems.push(problem);
     }
 
     pub(crate) fn error_help(
@@ -46,7 +67,8 @@ impl<'s> Lint<'s> {
         help: impl Into<String>,
     ) {
         let help = Some(help.into());
-        self.problems.push(self.source.problem(pos, message, help));
+        let problem = self.present().problem(pos, message, help);
+        self.problems.push(problem);
     }
 
     /// A name that is none of the known ones.
@@ -58,8 +80,8 @@ impl<'s> Lint<'s> {
     ) {
         let message = format!("unknown {what} `{}`", name.value);
         let help = did_you_mean(&name.value, known);
-        self.problems
-            .push(self.source.problem(name.pos, message, help));
+        let problem = self.present().problem(name.pos, message, help);
+        self.problems.push(problem);
     }
 
     /// The value of a key that must be there; `pos` is the place of the map it is missing in.

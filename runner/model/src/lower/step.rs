@@ -56,10 +56,13 @@ pub(super) fn step(
     if let Some(name) = &step.name {
         lint.label("step", &name.value, name.pos);
     }
+    if let Some(with) = &step.with {
+        lint.error(with.pos, "`with` goes with `use` only");
+    }
     only_action(lint, &step, pos)?;
     let action = action(lint, scope, block, &step)?;
     Some(Step {
-        location: lint.source.location(pos),
+        location: lint.location(pos),
         text: text::step(&action, within, throughout),
         name: step.name.map(|name| name.value),
         action,

@@ -10,7 +10,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::At;
+use super::{At, Fact};
 
 /// A text, or a list of texts.
 #[derive(Clone, Debug)]
@@ -193,5 +193,61 @@ impl JsonSchema for Code {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"anyOf": [{"type": "integer"}, {"type": "string"}]})
+    }
+}
+
+/// The name of a built-in invariant, or one of the scenario's own.
+#[derive(Debug)]
+pub(crate) enum OneInvariant {
+    Named(String),
+    Own(Box<OwnInvariant>),
+}
+
+/// A fact that must always hold, or never.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnInvariant {
+    /// What it is called.
+    #[schemars(required)]
+    pub(crate) name: Option<At<String>>,
+    /// What must hold at every instant, from the first step to the end of `then`.
+    pub(crate) always: Option<At<Fact>>,
+    /// What must not hold at any instant.
+    pub(crate) never: Option<At<Fact>>,
+}
+
+impl<'de> Deserialize<'de> for OneInvariant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InvariantVisitor)
+    }
+}
+
+struct InvariantVisitor;
+
+impl<'de> Visitor<'de> for InvariantVisitor {
+    type Value = OneInvariant;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an invariant, or `{name: …, always: FACT}`")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<OneInvariant, E> {
+        Ok(OneInvariant::Named(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneInvariant, A::Error> {
+        let own = OwnInvariant::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(OneInvariant::Own(Box::new(own)))
+    }
+}
+
+impl JsonSchema for OneInvariant {
+    fn schema_name() -> Cow<'static, str> {
+        "Invariant".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let own = generator.subschema_for::<OwnInvariant>();
+        json_schema!({"anyOf": [{"type": "string"}, own]})
     }
 }

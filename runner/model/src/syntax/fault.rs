@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::either::Code;
-use super::{At, OneOrMany};
+use super::{At, Code, OneOrMany};
 
 /// Something that is broken on purpose. Exactly one of the first group of keys says what;
 /// `site`, `at`, `by`, `with`, `on`, `state`, `factor`, `keys`, `putBack`, `verbs`, `resource` and `times` say how.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sitedrill_model::load;
 use sitedrill_model::scenario::DrillKind;
 
-use crate::support::{SOUND, parse_one, rendered};
+use crate::support::{SOUND, parse_all, parse_one, rendered};
 
 fn scenarios() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
@@ -99,4 +99,52 @@ fn the_example_of_the_definition_parses() {
         scenario.actors[0].steps[0].snapshot.as_deref(),
         Some("terminal-1-1")
     );
+}
+
+/// The YAML examples of the drills' README.
+fn examples() -> Vec<String> {
+    let readme = std::fs::read_to_string(scenarios().join("README.md"));
+    let readme = readme.unwrap_or_else(|error| panic!("{error}"));
+    let examples = readme.split("```yaml\n").skip(1);
+    examples
+        .filter_map(|rest| Some(rest.split("```").next()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_readme_can_be_run() {
+    let examples = examples();
+    let [drill, facts, faults, block] = examples.as_slice() else {
+        panic!("{} examples", examples.len());
+    };
+    parse_one(drill).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+    let head = "apiVersion: sitedrill/v1
+kind: Scenario
+metadata: {name: d, summary: From the README.}
+sites: [primary, dr, quorum]
+given: {groups: {pg-a: {vms: 1, at: primary}}}
+actors:
+  terminal-1:
+    - observe: {site: dr, object: pg/pg-a, fields: [status], as: seen}
+  a:
+";
+    let facts = facts
+        .lines()
+        .map(|fact| fact.split(" # ").next().unwrap_or(fact));
+    let steps: Vec<String> = facts
+        .map(|fact| format!("    - await: {fact}\n      within: 1m\n"))
+        .collect();
+    let steps = steps.concat();
+    let checks = "    - expect: {site: primary, object: pg/pg-a, matches: {}}\n";
+    let text = format!("{head}{steps}{checks}");
+    parse_one(&text).unwrap_or_else(|problems| panic!("{text}{}", rendered(&problems)));
+    let steps: Vec<String> = faults.lines().map(|line| format!("    {line}\n")).collect();
+    let steps = steps.concat();
+    let text = format!("{head}{steps}{checks}    - expect: {{observed: seen, sequence: [x]}}\n");
+    parse_one(&text).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+    let text = format!(
+        "{head}    - use: _b.yaml\n      with: {{step: Validate}}\n{checks}    - expect: {{observed: seen, sequence: [x]}}\n"
+    );
+    let files: [(&str, &[u8]); 2] = [("d.yaml", text.as_bytes()), ("_b.yaml", block.as_bytes())];
+    parse_all(&files).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
 }

@@ -1,5 +1,6 @@
 //! Behaviour of the drill language and of the record, seen from outside.
 
+mod blocks;
 mod fuzz;
 mod guide;
 mod load;

@@ -1,0 +1,249 @@
+//! Blocks: the steps of `use` steps are put in their place before anything is checked.
+//!
+//! The text of a block is read anew for each use, with the values in the place of `${param}`, so that an error in it
+//! points into the block's own file.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{API_VERSION, Read, beside};
+use crate::Problem;
+use crate::names::did_you_mean;
+use crate::source::Source;
+use crate::syntax::{At, BlockFile, Pos, ScenarioFile, Step};
+
+/// How deep blocks may use blocks.
+const DEEPEST: usize = 8;
+
+/// The most steps of a drill, with those of its blocks.
+const MOST_STEPS: usize = 20_000;
+
+/// Puts the steps of blocks in the place of the steps that use them, and gives the bytes of the blocks.
+pub(super) fn expand(
+    source: &Source,
+    file: &mut ScenarioFile,
+    read: &Read<'_>,
+) -> Result<Vec<Vec<u8>>, Vec<Problem>> {
+    let mut expansion = Expansion {
+        read,
+        problems: Vec::new(),
+        bytes: Vec::new(),
+        steps: 0,
+    };
+    if let Some(actors) = &mut file.actors {
+        for steps in actors.value.values_mut() {
+            let written = std::mem::take(&mut steps.value);
+            steps.value = expansion.steps(source, written, &[]);
+        }
+    }
+    for steps in [&mut file.then, &mut file.always].into_iter().flatten() {
+        let written = std::mem::take(steps);
+        *steps = expansion.steps(source, written, &[]);
+    }
+    if expansion.problems.is_empty() {
+        Ok(expansion.bytes)
+    } else {
+        Err(expansion.problems)
+    }
+}
+
+struct Expansion<'r> {
+    read: &'r Read<'r>,
+    problems: Vec<Problem>,
+    bytes: Vec<Vec<u8>>,
+    steps: usize,
+}
+
+impl Expansion<'_> {
+    fn steps(
+        &mut self,
+        source: &Source,
+        written: Vec<At<Step>>,
+        within: &[String],
+    ) -> Vec<At<Step>> {
+        let mut steps = Vec::with_capacity(written.len());
+        for step in written {
+            self.steps += 1;
+            if self.steps > MOST_STEPS {
+                let message = format!("with its blocks the drill has more than {MOST_STEPS} steps");
+                self.refuse(source, step.pos, message, None);
+                return steps;
+            }
+            match &step.value.r#use {
+                None => steps.push(step),
+                Some(name) => {
+                    let name = name.clone();
+                    steps.extend(self.used(source, &step, &name, within));
+                }
+            }
+        }
+        steps
+    }
+
+    fn used(
+        &mut self,
+        source: &Source,
+        step: &At<Step>,
+        name: &At<String>,
+        within: &[String],
+    ) -> Vec<At<Step>> {
+        let path = beside(&source.file, &name.value);
+        if within.contains(&path) || within.len() == DEEPEST {
+            let way = within.join(" -> ");
+            let message = format!("the block uses itself: {way} -> {path}");
+            self.refuse(source, name.pos, message, None);
+            return Vec::new();
+        }
+        if alone(&step.value).is_none() {
+            let help = "give the steps of the block what they need by `with`".to_owned();
+            let message = "`use` stands alone, or with `with`";
+            self.refuse(source, step.pos, message, Some(help));
+            return Vec::new();
+        }
+        let Some((block, file)) = self.block(source, step, name, &path) else {
+            return Vec::new();
+        };
+        let mut deeper = within.to_vec();
+        deeper.push(path);
+        let written = file.steps.map(|steps| steps.value).unwrap_or_default();
+        let mut steps = self.steps(&block, written, &deeper);
+        for step in steps.iter_mut().filter(|it| it.value.origin.is_none()) {
+            step.value.origin = Some(Arc::clone(&block));
+        }
+        steps
+    }
+
+    fn block(
+        &mut self,
+        source: &Source,
+        step: &At<Step>,
+        name: &At<String>,
+        path: &str,
+    ) -> Option<(Arc<Source>, BlockFile)> {
+        let bytes = match (self.read)(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("the block `{path}` cannot be read: {error}");
+                let help = "blocks are named relative to the file that uses them".to_owned();
+                self.refuse(source, name.pos, message, Some(help));
+                return None;
+            }
+        };
+        let values = values(&step.value);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let filled = values.iter().fold(text, |text, (name, value)| {
+            text.replace(&format!("${{{name}}}"), value)
+        });
+        // A text that is not UTF-8 goes on as it is, and is refused with its place.
+        let given = if std::str::from_utf8(&bytes).is_ok() {
+            filled.as_bytes()
+        } else {
+            &bytes
+        };
+        let mut block = match Source::new(path, given) {
+            Ok(block) => block,
+            Err(problem) => {
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        self.bytes.push(bytes.clone());
+        let file: BlockFile = match block.read() {
+            Ok(file) => file,
+            Err(problem) => {
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        block.index();
+        self.check((source, step), &block, &file, &values);
+        Some((Arc::new(block), file))
+    }
+
+    fn check(
+        &mut self,
+        (source, step): (&Source, &At<Step>),
+        block: &Source,
+        file: &BlockFile,
+        values: &IndexMap<String, String>,
+    ) {
+        let is = |at: &Option<At<String>>, word| at.as_ref().is_some_and(|it| it.value == word);
+        if !is(&file.api_version, API_VERSION) || !is(&file.kind, "Block") {
+            let message =
+                format!("a block starts with `apiVersion: {API_VERSION}` and `kind: Block`");
+            self.refuse(block, Pos::START, message, None);
+        }
+        if file
+            .steps
+            .as_ref()
+            .is_none_or(|steps| steps.value.is_empty())
+        {
+            self.refuse(block, Pos::START, "the block has no steps", None);
+        }
+        if file
+            .summary
+            .as_ref()
+            .is_none_or(|it| it.value.trim().is_empty())
+        {
+            self.refuse(block, Pos::START, "the block has no `summary`", None);
+        }
+        let params: Vec<&str> = file
+            .params
+            .iter()
+            .flatten()
+            .map(|it| it.value.as_str())
+            .collect();
+        for param in params.iter().filter(|param| !values.contains_key(**param)) {
+            let message = format!("the block needs `{param}`");
+            let help = format!("add `with: {{{param}: …}}`");
+            self.refuse(source, step.pos, message, Some(help));
+        }
+        for (name, _) in values
+            .iter()
+            .filter(|(name, _)| !params.contains(&name.as_str()))
+        {
+            let message = format!("the block has no param `{name}`");
+            let help = did_you_mean(name, params.iter().copied());
+            self.refuse(source, step.pos, message, help);
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        source: &Source,
+        pos: Pos,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.problems.push(source.problem(pos, message, help));
+    }
+}
+
+/// Whether a `use` step says nothing else.
+fn alone(step: &Step) -> Option<()> {
+    let is_alone = step.name.is_none()
+        && step.within.is_none()
+        && step.throughout.is_none()
+        && step.snapshot.is_none()
+        && step.because.is_none()
+        && step.pgctl.is_none()
+        && step.patch.is_none()
+        && step.apply.is_none()
+        && step.delete.is_none()
+        && step.r#await.is_none()
+        && step.expect.is_none()
+        && step.observe.is_none()
+        && step.save.is_none()
+        && step.r#return.is_none()
+        && step.sleep.is_none()
+        && step.fault.is_none()
+        && step.lift.is_none();
+    is_alone.then_some(())
+}
+
+fn values(step: &Step) -> IndexMap<String, String> {
+    let with = step.with.iter().flat_map(|with| &with.value);
+    with.map(|(name, value)| (name.clone(), value.value.0.clone()))
+        .collect()
+}

@@ -1,0 +1,164 @@
+//! Blocks: shared steps, their values, and what is wrong with them.
+
+use sitedrill_model::Problem;
+use sitedrill_model::scenario::{Action, Fault};
+
+use crate::support::{parse_all, rendered};
+
+const BLOCK: &str = "\
+apiVersion: sitedrill/v1
+kind: Block
+summary: A controller dies at a step and is replaced.
+params: [step]
+steps:
+  - fault: {kill: failover-controller, at: '${step}'}
+    within: 5m
+  - lift: kill
+";
+
+fn drill(steps: &str) -> String {
+    format!(
+        "apiVersion: sitedrill/v1
+kind: Scenario
+metadata: {{name: d, summary: Uses a block.}}
+sites: [primary, dr, quorum]
+given: {{groups: {{pg-a: {{vms: 1, at: primary}}}}}}
+actors:
+  a:
+{steps}
+    - expect: {{site: primary, object: pg/pg-a, matches: {{}}}}
+"
+    )
+}
+
+fn refused(steps: &str, block: &str) -> Vec<Problem> {
+    let drill = drill(steps);
+    let files: [(&str, &[u8]); 2] = [("d.yaml", drill.as_bytes()), ("_b.yaml", block.as_bytes())];
+    parse_all(&files).expect_err("the drill is wrong")
+}
+
+fn first(problems: &[Problem]) -> String {
+    let it = &problems[0];
+    format!("{}: {}", it.location, it.message)
+}
+
+const USE: &str = "    - use: _b.yaml\n      with: {step: StopSource}";
+
+#[test]
+fn the_steps_of_a_block_stand_in_its_place_with_values_and_places_of_its_own_file() {
+    let drill = drill(USE);
+    let files: [(&str, &[u8]); 2] = [("d.yaml", drill.as_bytes()), ("_b.yaml", BLOCK.as_bytes())];
+    let loaded = parse_all(&files).unwrap_or_else(|it| panic!("{}", rendered(&it)));
+    let steps = &loaded.drills[0].drill.chapters[0].actors[0].steps;
+    assert_eq!(steps.len(), 3);
+    let Action::Fault(fault) = &steps[0].action else {
+        panic!("{:?}", steps[0]);
+    };
+    let at_step =
+        matches!(&fault.fault, Fault::Kill { at: Some(step), .. } if step == "StopSource");
+    assert!(at_step, "{fault:?}");
+    assert_eq!(steps[0].location.to_string(), "_b.yaml:6:5");
+    assert_eq!(steps[2].location.file, "d.yaml");
+}
+
+#[test]
+fn another_block_is_another_drill_to_its_digest() {
+    let digest = |block: &str| {
+        let drill = drill(USE);
+        let files: [(&str, &[u8]); 2] =
+            [("d.yaml", drill.as_bytes()), ("_b.yaml", block.as_bytes())];
+        let loaded = parse_all(&files).expect("the drill is sound");
+        loaded.drills[0].drill.sha256.clone()
+    };
+    assert_ne!(digest(BLOCK), digest(&BLOCK.replace("5m", "6m")));
+}
+
+#[test]
+fn a_mistake_in_a_block_is_told_with_its_place_in_the_block() {
+    let wrong = BLOCK.replace("lift: kill", "lift: kil");
+    assert_eq!(
+        first(&refused(USE, &wrong)),
+        "_b.yaml:8:11: unknown fault `kil`"
+    );
+    let wrong = BLOCK.replace("within", "witin");
+    assert_eq!(
+        first(&refused(USE, &wrong)),
+        "_b.yaml:7:5: unknown key `witin`"
+    );
+    let wrong = BLOCK.replace("'${step}'", "'${stepp}'");
+    let problems = refused(USE, &wrong);
+    assert!(
+        rendered(&problems).contains("unknown variable `stepp`"),
+        "{}",
+        rendered(&problems)
+    );
+}
+
+#[test]
+fn params_and_values_must_fit() {
+    let missing = refused("    - use: _b.yaml", BLOCK);
+    assert!(rendered(&missing).contains("the block needs `step`"));
+    let surplus = refused(
+        "    - use: _b.yaml\n      with: {step: Validate, stp: x}",
+        BLOCK,
+    );
+    assert!(rendered(&surplus).contains("the block has no param `stp`"));
+    let alone = refused(
+        "    - use: _b.yaml\n      within: 3s\n      with: {step: Validate}",
+        BLOCK,
+    );
+    assert!(rendered(&alone).contains("`use` stands alone"));
+}
+
+#[test]
+fn blocks_that_use_themselves_or_do_not_exist_are_refused() {
+    let circle = BLOCK.replace(
+        "  - lift: kill",
+        "  - use: _b.yaml\n    with: {step: Validate}",
+    );
+    let problems = refused(USE, &circle);
+    assert!(
+        rendered(&problems).contains("the block uses itself"),
+        "{}",
+        rendered(&problems)
+    );
+    let problems = refused("    - use: _c.yaml", BLOCK);
+    assert!(rendered(&problems).contains("the block `_c.yaml` cannot be read"));
+}
+
+#[test]
+fn an_invariant_of_its_own_says_always_or_never() {
+    let parse = |invariants: &str| {
+        let text = drill("").replace("actors:", &format!("invariants: {invariants}\nactors:"));
+        parse_all(&[("d.yaml", text.as_bytes())])
+    };
+    let fact = "{site: primary, object: pg/pg-a, matches: {}}";
+    let sound = parse(&format!(
+        "[single-primary, {{name: there, always: {fact}}}]"
+    ))
+    .unwrap();
+    let scenario = &sound.drills[0].drill.chapters[0];
+    assert_eq!(
+        (scenario.invariants.len(), scenario.own_invariants.len()),
+        (1, 1)
+    );
+    assert!(scenario.own_invariants[0].holds);
+    let both = parse(&format!("[{{name: x, always: {fact}, never: {fact}}}]")).unwrap_err();
+    assert!(
+        rendered(&both).contains("`always`, or `never`"),
+        "{}",
+        rendered(&both)
+    );
+    let actor = parse("[{name: x, always: {actor: a}}]").unwrap_err();
+    assert!(
+        rendered(&actor).contains("speaks of the sites"),
+        "{}",
+        rendered(&actor)
+    );
+    let twice = parse(&format!("[{{name: single-primary, never: {fact}}}]")).unwrap_err();
+    assert!(
+        rendered(&twice).contains("named twice"),
+        "{}",
+        rendered(&twice)
+    );
+}

@@ -100,12 +100,13 @@ pub(crate) struct Brought {
 
 impl Brought {
     /// The whole object, or what is wrong with it.
-    pub(crate) fn read<K: DeserializeOwned>(&self) -> Result<K, InvalidObject> {
+    pub(crate) fn read<K: DeserializeOwned>(&self) -> Result<K, Box<InvalidObject>> {
         let invalid = |error: serde_json::Error| InvalidObject {
             error: without_place(&error),
             metadata: self.metadata.clone(),
         };
-        guarded(self.text.get()).map_err(invalid)?.0
+        let guard = guarded(self.text.get()).map_err(invalid)?;
+        guard.0.map_err(Box::new)
     }
 
     /// The whole metadata but for the managed fields; where it cannot be understood, name, namespace and version.

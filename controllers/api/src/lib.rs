@@ -3,9 +3,12 @@
 //! Types and names only. This crate has no client, no clock and no decision in it.
 //!
 //! Read in this order: [`protection_group`], [`failover`], [`site`], [`names`], [`reasons`], then
-//! the foreign types we read ([`kubevirt`], [`drbd`]) and the manifests ([`crd`]).
+//! the foreign types we read ([`kubevirt`], [`drbd`]), the rights of the controllers ([`access`]) and
+//! the manifests ([`crd`], [`deploy`]).
 
+pub mod access;
 pub mod crd;
+pub mod deploy;
 pub mod drbd;
 pub mod failover;
 pub mod kubevirt;

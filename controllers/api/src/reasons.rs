@@ -45,6 +45,8 @@ reasons! {
     SOURCE_FENCED = "SourceFenced": "The source came back, and its copy is confirmed stopped.";
     FENCING_SUPERSEDED = "FencingSuperseded": "A later failover moved the group back to that site, so its copy there is wanted again.";
 
+    #[warning] SITE_SECRET_INVALID = "SiteSecretInvalid": "A kubeconfig Secret cannot be used; the old credentials stay in use until it is corrected.";
+
     // Refusals and failures of a failover.
     #[warning] LOCK_HELD = "LockHeld": "Another failover of the same group holds the lock.";
     #[warning] LOCK_LOST = "LockLost": "Somebody else took the lock while the failover ran; it stopped before its next write.";

@@ -1,10 +1,13 @@
 //! A client that gives up on a silent site.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
 use kube::client::Body;
 use tower::{BoxError, service_fn};
+
+use crate::meter::{SharedMeter, Unmetered};
 
 /// The answer to a request did not begin in time.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +21,24 @@ pub struct NoAnswer {
 /// This holds for watches too: their answer begins at once and then goes on. Time is tokio's,
 /// so it passes in virtual time.
 pub(crate) fn bounded(client: Client, limit: Duration) -> Client {
+    metered(client, limit, "", Arc::new(Unmetered))
+}
+
+/// The same; each answer is told to the meter, as one of that site.
+pub(crate) fn metered(client: Client, limit: Duration, site: &str, meter: SharedMeter) -> Client {
+    let site: Arc<str> = Arc::from(site);
     let namespace = client.default_namespace().to_owned();
     let service = service_fn(move |request: http::Request<Body>| {
-        let client = client.clone();
+        let (client, site, meter) = (client.clone(), Arc::clone(&site), Arc::clone(&meter));
         async move {
-            match tokio::time::timeout(limit, client.send(request)).await {
+            let method = request.method().clone();
+            let answer = match tokio::time::timeout(limit, client.send(request)).await {
                 Ok(answer) => answer.map_err(BoxError::from),
                 Err(_elapsed) => Err(BoxError::from(NoAnswer { after: limit })),
-            }
+            };
+            let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+            meter.request(&site, method.as_str(), status);
+            answer
         }
     });
     Client::new(service, namespace)

@@ -13,7 +13,7 @@
 //!   kubeconfig: …                            # leave out for the site the controller runs in
 //! ```
 //!
-//! They are read once, at start; a rotated Secret takes effect with the next start.
+//! `service::rotation` follows them: a rotated Secret takes effect with the next request.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
@@ -89,6 +89,17 @@ pub enum DirectoryError {
     },
 }
 
+impl DirectoryError {
+    /// The Secret that is at fault, if it is one.
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Malformed { secret, .. } | Self::Kubeconfig { secret, .. } => Some(secret),
+            Self::Twice { second, .. } => Some(second),
+            Self::List { .. } | Self::Empty { .. } | Self::Client { .. } => None,
+        }
+    }
+}
+
 /// The sites that the Secrets in `namespace` open, sorted by name.
 ///
 /// The site `home` is reached through `home_client` where its Secret holds no kubeconfig.
@@ -102,6 +113,23 @@ pub async fn read_sites(
     home_client: &Client,
     namespace: &str,
 ) -> Result<Vec<Site>, DirectoryError> {
+    let entries = read_entries(home_client, namespace).await?;
+    let mut sites = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let client = entry.client(home, home_client).await?;
+        sites.push(Site {
+            info: entry.info,
+            client,
+        });
+    }
+    Ok(sites)
+}
+
+/// The Secrets in `namespace` that open sites, understood, sorted by site.
+pub(crate) async fn read_entries(
+    home_client: &Client,
+    namespace: &str,
+) -> Result<Vec<Entry>, DirectoryError> {
     let secrets: Api<Secret> = Api::namespaced(home_client.clone(), namespace);
     let found = secrets
         .list(&ListParams::default().labels(LABEL_SITE))
@@ -135,23 +163,18 @@ pub async fn read_sites(
             });
         }
     }
-    let mut sites = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let client = entry.client(home, home_client).await?;
-        sites.push(Site {
-            info: entry.info,
-            client,
-        });
-    }
-    Ok(sites)
+    Ok(entries)
 }
 
 /// One Secret, understood.
 #[derive(Debug)]
-struct Entry {
-    secret: String,
-    info: SiteInfo,
-    kubeconfig: Option<String>,
+pub(crate) struct Entry {
+    /// Its name.
+    pub(crate) secret: String,
+    /// The site it opens.
+    pub(crate) info: SiteInfo,
+    /// The kubeconfig, as text.
+    pub(crate) kubeconfig: Option<String>,
 }
 
 impl Entry {
@@ -209,7 +232,12 @@ impl Entry {
         })
     }
 
-    async fn client(&self, home: &str, home_client: &Client) -> Result<Client, DirectoryError> {
+    /// A client for its site.
+    pub(crate) async fn client(
+        &self,
+        home: &str,
+        home_client: &Client,
+    ) -> Result<Client, DirectoryError> {
         let Some(yaml) = &self.kubeconfig else {
             if self.info.name == home {
                 return Ok(home_client.clone());

@@ -28,13 +28,14 @@ use siterecovery_decide::failover::{decide, understand};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use crate::client::bounded;
-use crate::config::{FailoverControllerConfig, Now, Storage};
+use crate::client::metered;
+use crate::config::{FailoverControllerConfig, Now, Site, Storage};
 use crate::driver::{DriverSettings, Next, drive};
 use crate::error::{Error, PassError};
 use crate::interest::Interest;
 use crate::key::Key;
 use crate::malformed::Kind;
+use crate::meter::{Meter, SharedMeter, Unmetered, measured, say_failover};
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, Reader, Silence};
@@ -50,12 +51,26 @@ pub fn run_failover_controller(
     config: FailoverControllerConfig,
     shutdown: BoxFuture<'static, ()>,
 ) -> BoxFuture<'static, Result<(), Error>> {
+    run_failover_controller_metered(config, Arc::new(Unmetered), shutdown)
+}
+
+/// The same, and `meter` hears what happens.
+///
+/// # Errors
+///
+/// As above.
+pub fn run_failover_controller_metered(
+    config: FailoverControllerConfig,
+    meter: Arc<dyn Meter>,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<(), Error>> {
     // Boxed, so that all of it is compiled here and not in whatever program runs it.
-    run(config, shutdown).boxed()
+    run(config, meter, shutdown).boxed()
 }
 
 async fn run(
     config: FailoverControllerConfig,
+    meter: SharedMeter,
     shutdown: BoxFuture<'static, ()>,
 ) -> Result<(), Error> {
     let seed = config.seed;
@@ -63,7 +78,7 @@ async fn run(
         Storage::Linstor(client) => Some(client.clone()),
         Storage::DrbdOperator => None,
     };
-    let context = Arc::new(Context::new(config)?);
+    let context = Arc::new(Context::new(config, meter)?);
     let (sender, keys) = mpsc::unbounded_channel();
     let _watches = triggers::watch(&context, linstor, seed, &sender);
     tracing::info!(home = %context.home, "the Failover Controller runs");
@@ -75,7 +90,8 @@ async fn run(
         move |key| {
             let span =
                 tracing::info_span!("pass", kind = "Failover", site = %passes.home, object = %key);
-            pass(Arc::clone(&passes), key).instrument(span)
+            let meter = Arc::clone(&passes.meter);
+            measured(meter, "Failover", pass(Arc::clone(&passes), key)).instrument(span)
         },
     )
     .await
@@ -94,10 +110,11 @@ struct Context {
     interest: Mutex<Interest>,
     register: Mutex<Register>,
     own_writes: OwnWrites,
+    meter: SharedMeter,
 }
 
 impl Context {
-    fn new(config: FailoverControllerConfig) -> Result<Self, Error> {
+    fn new(config: FailoverControllerConfig, meter: SharedMeter) -> Result<Self, Error> {
         let FailoverControllerConfig {
             home,
             sites,
@@ -121,7 +138,11 @@ impl Context {
         };
         let clients: BTreeMap<_, _> = sites
             .into_iter()
-            .map(|site| (site.info.name, bounded(site.client, REQUEST_LIMIT)))
+            .map(|site| {
+                let Site { info, client } = site;
+                let client = metered(client, REQUEST_LIMIT, &info.name, Arc::clone(&meter));
+                (info.name, client)
+            })
             .collect();
         let storage: Box<dyn StorageView> = match storage {
             Storage::Linstor(client) => Box::new(client),
@@ -149,6 +170,7 @@ impl Context {
             interest: Mutex::default(),
             register: Mutex::default(),
             own_writes: OwnWrites::default(),
+            meter,
             home,
             directory,
             storage,
@@ -195,6 +217,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         None => {
             context.forget(&key);
             context.register().gone(&key);
+            say_failover(&context.meter, &key, None);
             return Ok(Next::Never);
         }
         Some(DeserializeGuard(Err(invalid))) => {
@@ -207,6 +230,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         Some(DeserializeGuard(Ok(failover))) => failover,
     };
     context.register().put(&failover);
+    say_failover(&context.meter, &key, Some(&failover));
     if !is_active(failover.status.as_ref()) && !fetch::holds_lock(&context, &failover).await {
         context.forget(&key);
         return Ok(Next::Never);
@@ -229,6 +253,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
             .resource_version
             .clone_from(&performed.written);
         context.register().put(&known);
+        say_failover(&context.meter, &key, Some(&known));
     }
     context.own_writes.note(&key, performed.written);
     if ends {

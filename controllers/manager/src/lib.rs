@@ -8,9 +8,12 @@
 //! Read in this order: [`config`], the two controllers,
 //! `perform`, `driver` with its `queue`, then the rest.
 
+#[cfg(feature = "service")]
 pub mod args;
 pub mod config;
 pub mod directory;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod telemetry;
 
 mod backoff;
@@ -24,6 +27,7 @@ mod gate;
 mod interest;
 mod key;
 mod malformed;
+mod meter;
 mod own_writes;
 mod perform;
 mod protection_group;
@@ -36,7 +40,10 @@ mod watch;
 pub use client::NoAnswer;
 pub use config::{FailoverControllerConfig, Now, ProtectionGroupControllerConfig, Site, Storage};
 pub use error::Error;
-pub use failover::run_failover_controller;
+pub use failover::{run_failover_controller, run_failover_controller_metered};
 pub use gate::{EffectGate, Gate};
-pub use protection_group::run_protection_group_controller;
+pub use meter::{Meter, Unmetered};
+pub use protection_group::{
+    run_protection_group_controller, run_protection_group_controller_metered,
+};
 pub use storage::{LinstorClient, StorageError};

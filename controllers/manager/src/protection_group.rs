@@ -17,19 +17,20 @@ use kube::core::{DeserializeGuard, Selector};
 use kube::{Client, Resource, ResourceExt};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
-use siterecovery_api::{ProtectionGroup, SiteName};
+use siterecovery_api::{CurrentState, ProtectionGroup, SiteName};
 use siterecovery_decide::Policy;
 use siterecovery_decide::protection_group::{Fetched, MachineLists, decide, understand};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::Instrument;
 
 use crate::claims::{Claims, named_members};
-use crate::client::bounded;
+use crate::client::metered;
 use crate::config::{Now, ProtectionGroupControllerConfig};
 use crate::driver::{DriverSettings, Next, drive};
 use crate::error::{Error, PassError};
 use crate::key::Key;
 use crate::malformed::Kind;
+use crate::meter::{Meter, SharedMeter, Unmetered, measured};
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
@@ -46,16 +47,30 @@ pub fn run_protection_group_controller(
     config: ProtectionGroupControllerConfig,
     shutdown: BoxFuture<'static, ()>,
 ) -> BoxFuture<'static, Result<(), Error>> {
+    run_protection_group_controller_metered(config, Arc::new(Unmetered), shutdown)
+}
+
+/// The same, and `meter` hears what happens.
+///
+/// # Errors
+///
+/// As above.
+pub fn run_protection_group_controller_metered(
+    config: ProtectionGroupControllerConfig,
+    meter: Arc<dyn Meter>,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<(), Error>> {
     // Boxed, so that all of it is compiled here and not in whatever program runs it.
-    run(config, shutdown).boxed()
+    run(config, meter, shutdown).boxed()
 }
 
 async fn run(
     config: ProtectionGroupControllerConfig,
+    meter: SharedMeter,
     shutdown: BoxFuture<'static, ()>,
 ) -> Result<(), Error> {
-    let client = bounded(config.site.client, REQUEST_LIMIT);
     let site = config.site.info.name;
+    let client = metered(config.site.client, REQUEST_LIMIT, &site, Arc::clone(&meter));
     let context = Arc::new(Context {
         reader: Reader::new(client.clone()),
         performer: Performer {
@@ -69,6 +84,7 @@ async fn run(
         now: config.now,
         claims: Mutex::default(),
         own_writes: OwnWrites::default(),
+        meter,
     });
     let (sender, keys) = mpsc::unbounded_channel();
     let _watches = watch(
@@ -82,7 +98,8 @@ async fn run(
     let passes = Arc::clone(&context);
     drive(DriverSettings::with_seed(config.seed), keys, shutdown, move |key| {
         let span = tracing::info_span!("pass", kind = "ProtectionGroup", site = %passes.site, object = %key);
-        pass(Arc::clone(&passes), key).instrument(span)
+        let meter = Arc::clone(&passes.meter);
+        measured(meter, "ProtectionGroup", pass(Arc::clone(&passes), key)).instrument(span)
     })
     .await
 }
@@ -95,6 +112,7 @@ struct Context {
     performer: Performer,
     claims: Mutex<Claims>,
     own_writes: OwnWrites,
+    meter: SharedMeter,
 }
 
 impl Context {
@@ -167,6 +185,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         None => {
             context.claims().remove(&key);
             context.own_writes.forget(&key);
+            context.meter.group(&key.namespace, &key.name, None);
             return Ok(Next::Never);
         }
         Some(DeserializeGuard(Err(invalid))) => {
@@ -174,6 +193,8 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
                 .performer
                 .complain(Kind::ProtectionGroup, &context.site, &key, &invalid.error)
                 .await?;
+            let unknown = Some(CurrentState::Unknown);
+            context.meter.group(&key.namespace, &key.name, unknown);
             return Ok(Next::OnChange);
         }
         Some(DeserializeGuard(Ok(group))) => group,
@@ -191,6 +212,8 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     };
     let observed = understand(&fetched);
     let decision = decide(&observed, &context.policy, (context.now)());
+    let state = decision.status.current_state.unwrap_or_default();
+    context.meter.group(&key.namespace, &key.name, Some(state));
     let performed = context
         .performer
         .decision(&context.site, group, decision)

@@ -8,6 +8,8 @@ use crate::repo::Repo;
 
 /// Where the custom resource definitions stand, with a `/` at the end.
 const CRDS: &str = "controllers/deploy/crds/";
+/// Where the manifests stand, with a `/` at the end.
+const DEPLOY: &str = "controllers/deploy/";
 /// Where the schema of the drill language stands.
 const SCHEMA: &str = "scenarios/sitedrill.schema.json";
 
@@ -45,6 +47,35 @@ pub fn crds() -> anyhow::Result<Vec<Generated>> {
         .collect()
 }
 
+/// The manifests that install the controllers, with their rights.
+///
+/// # Errors
+///
+/// Where a manifest cannot be written as YAML.
+pub fn deploy() -> anyhow::Result<Vec<Generated>> {
+    let manifests = siterecovery_api::deploy::manifests().into_iter();
+    manifests
+        .map(|manifest| {
+            let mut text = format!(
+                "# {}\n# Written by `cargo xtask deploy` from controllers/api/src/deploy.rs and access.rs.\n",
+                manifest.about
+            );
+            for document in &manifest.documents {
+                let yaml = serde_saphyr::to_string(document)
+                    .with_context(|| format!("failed to write {} as YAML", manifest.file_name))?;
+                text.push_str("---\n");
+                text.push_str(yaml.trim_end());
+                text.push('\n');
+            }
+            Ok(Generated {
+                path: format!("{DEPLOY}{}", manifest.file_name),
+                text,
+                by: "cargo xtask deploy",
+            })
+        })
+        .collect()
+}
+
 /// The JSON Schema of the drill language.
 ///
 /// # Errors
@@ -67,6 +98,7 @@ pub fn schema() -> anyhow::Result<Generated> {
 /// Where one of them cannot be made.
 pub fn all() -> anyhow::Result<Vec<Generated>> {
     let mut files = crds()?;
+    files.extend(deploy()?);
     files.push(schema()?);
     Ok(files)
 }

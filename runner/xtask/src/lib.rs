@@ -62,6 +62,12 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the manifests that install the controllers, with their rights, to controllers/deploy/.
+    Deploy {
+        /// Only say whether they are fresh.
+        #[arg(long)]
+        check: bool,
+    },
     /// Write the JSON Schema of the drill language to scenarios/.
     Schema {
         /// Only say whether it is fresh.
@@ -136,6 +142,7 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
         }
         Verb::Tidy => report(&tidy::problems(repo)?, "tidy"),
         Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,
+        Verb::Deploy { check } => generate(repo, &generated::deploy()?, *check)?,
         Verb::Schema { check } => generate(repo, &[generated::schema()?], *check)?,
         Verb::Bless => bless::run(repo)?,
         Verb::Bench {

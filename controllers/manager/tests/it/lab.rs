@@ -1,18 +1,19 @@
 //! Sites, world and controllers of one test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Patch, PatchParams, PostParams};
+use kube::client::Body;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sitedrill_apiserver::Cluster;
+use sitedrill_apiserver::{Cluster, Identity};
 use sitedrill_world::{GroupSpec, SiteRole, SiteSpec, StorageModel, World};
 use siterecovery_api::names::DEFAULT_NAMESPACE;
 use siterecovery_api::{
@@ -25,6 +26,7 @@ use siterecovery_manager::{
     Site, Storage, run_failover_controller, run_protection_group_controller,
 };
 use tokio::task::JoinSet;
+use tower::{BoxError, service_fn};
 
 pub(crate) const NAMESPACE: &str = DEFAULT_NAMESPACE;
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -37,6 +39,10 @@ pub(crate) struct Lab {
     pub(crate) now: Now,
     pub(crate) running: JoinSet<Result<(), siterecovery_manager::Error>>,
     pub(crate) gate: Option<EffectGate>,
+    /// Whether the sites enforce RBAC, and the controllers come as their service accounts.
+    pub(crate) guarded: bool,
+    /// What was refused on guarded sites: program and path.
+    pub(crate) refused: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
 impl Lab {
@@ -60,6 +66,15 @@ impl Lab {
 
     /// Sites and world, no controllers yet.
     pub(crate) async fn bare(directory: SiteDirectory, model: StorageModel) -> Self {
+        Self::make(directory, model, false).await
+    }
+
+    /// The same on sites that enforce RBAC; the controllers come as their service accounts.
+    pub(crate) async fn guarded(directory: SiteDirectory, model: StorageModel) -> Self {
+        Self::make(directory, model, true).await
+    }
+
+    async fn make(directory: SiteDirectory, model: StorageModel, guarded: bool) -> Self {
         let start = tokio::time::Instant::now();
         let epoch = Timestamp::from_second(1_730_400_000).expect("a second of 2024");
         let now: Now = Arc::new(move || {
@@ -74,6 +89,7 @@ impl Lab {
                 .seed(1)
                 .crds(siterecovery_api::crds())
                 .crds(sitedrill_world::crds(model))
+                .rbac(guarded)
                 .build()
                 .expect("the definitions are valid");
             let (role, nodes) = if site.runs_workloads() {
@@ -81,7 +97,8 @@ impl Lab {
             } else {
                 (SiteRole::Quorum, 1)
             };
-            let client = cluster.client_as("world");
+            let masters = ["system:masters".to_owned()];
+            let client = cluster.client_of(Identity::with_groups("world", masters));
             world = world.site(SiteSpec {
                 name: site.name.clone(),
                 role,
@@ -105,6 +122,8 @@ impl Lab {
             now,
             running,
             gate: None,
+            guarded,
+            refused: Arc::default(),
         }
     }
 
@@ -164,8 +183,30 @@ impl Lab {
             .clone();
         Site {
             info,
-            client: self.clusters[name].client_as(user),
+            client: self.client_of(name, user),
         }
+    }
+
+    /// The client of a controller.
+    pub(crate) fn client_of(&self, site: &str, program: &str) -> Client {
+        if !self.guarded {
+            return self.clusters[site].client_as(program);
+        }
+        let account = format!("system:serviceaccount:{NAMESPACE}:{program}");
+        let client = self.clusters[site].client_as(&account);
+        let (refused, program) = (Arc::clone(&self.refused), program.to_owned());
+        let noted = service_fn(move |request: http::Request<Body>| {
+            let (client, refused) = (client.clone(), Arc::clone(&refused));
+            let what = (program.clone(), request.uri().path().to_owned());
+            async move {
+                let answer = client.send(request).await?;
+                if answer.status() == http::StatusCode::FORBIDDEN {
+                    refused.lock().expect("nobody panics with it").insert(what);
+                }
+                Ok::<_, BoxError>(answer)
+            }
+        });
+        Client::new(noted, NAMESPACE)
     }
 
     pub(crate) fn client(&self, site: &str) -> Client {
@@ -181,6 +222,19 @@ impl Lab {
 
     /// Machines and group objects of a group that runs on one site.
     pub(crate) async fn group(&self, name: &str, vms: u32, at: &str) {
+        self.place(name, vms, at).await;
+        for site in self.directory.workload_sites() {
+            let wanted = if site.name == at {
+                CurrentState::Running
+            } else {
+                CurrentState::Stopped
+            };
+            self.group_is(&site.name, name, wanted, MINUTE).await;
+        }
+    }
+
+    /// The same, without waiting for anybody to drive it.
+    pub(crate) async fn place(&self, name: &str, vms: u32, at: &str) {
         let spec = GroupSpec {
             group: name.to_owned(),
             namespace: NAMESPACE.to_owned(),
@@ -209,14 +263,6 @@ impl Lab {
             };
             self.create(&site.name, &ProtectionGroup::new(name, spec))
                 .await;
-        }
-        for site in self.directory.workload_sites() {
-            let wanted = if site.name == at {
-                CurrentState::Running
-            } else {
-                CurrentState::Stopped
-            };
-            self.group_is(&site.name, name, wanted, MINUTE).await;
         }
     }
 

@@ -14,7 +14,7 @@ use siterecovery_api::{Failover, FailoverPhase, SiteDirectory};
 use crate::lab::{Lab, MINUTE, NAMESPACE, message, phase};
 
 /// Sites whose definitions let everything through, as a cluster with an old or edited CRD does.
-async fn permissive() -> Lab {
+pub(crate) async fn permissive() -> Lab {
     let mut lab = Lab::bare(SiteDirectory::linstor(), StorageModel::Linstor).await;
     for site in ["primary", "dr", "quorum"] {
         let definitions: Api<CustomResourceDefinition> = Api::all(lab.client(site));
@@ -28,7 +28,7 @@ async fn permissive() -> Lab {
     lab
 }
 
-async fn loosen(
+pub(crate) async fn loosen(
     definitions: &Api<CustomResourceDefinition>,
     mut crd: CustomResourceDefinition,
 ) -> kube::Result<()> {
@@ -48,7 +48,7 @@ async fn loosen(
         .map(drop)
 }
 
-async fn create(
+pub(crate) async fn create(
     lab: &Lab,
     site: &str,
     resource: &ApiResource,

@@ -78,7 +78,7 @@ pub fn front_door(observed: &Observed, policy: &Policy, now: Timestamp) -> Optio
 }
 
 fn advance(pass: &mut Pass<'_>) -> Flow {
-    if pass.is_terminal() {
+    if pass.is_terminal() && !pass.policy.sabotaged(Sabotage::RewriteTheEnd) {
         return Err(pass.after_the_end());
     }
     if pass.has_ended() {

@@ -28,4 +28,29 @@ pub enum Sabotage {
     LeaveTaints,
     /// Go on although machines run at both sites.
     IgnoreSplitBrain,
+    /// Go on with a failover that is under way without looking at its lock.
+    ResumeWithoutLock,
+    /// Believe what other groups' statuses say, though their machines say otherwise.
+    BelieveStaleStatus,
+    /// Decide the end of a failover that has ended once more.
+    RewriteTheEnd,
+}
+
+impl Sabotage {
+    /// Every rule that can be switched off.
+    pub const ALL: [Self; 13] = [
+        Self::IgnoreLock,
+        Self::SkipSafetyCheck,
+        Self::StartBeforeRelease,
+        Self::RollBackAfterStart,
+        Self::IgnoreLostLock,
+        Self::TakeOverWithoutCompare,
+        Self::ForgetFencing,
+        Self::IgnoreForce,
+        Self::LeaveTaints,
+        Self::IgnoreSplitBrain,
+        Self::ResumeWithoutLock,
+        Self::BelieveStaleStatus,
+        Self::RewriteTheEnd,
+    ];
 }

@@ -240,10 +240,16 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let tainted = taints::present(&facts.nodes, &self.policy.taint_keys);
+        let mut neighbours = facts.neighbours.clone();
+        if self.policy.sabotaged(Sabotage::BelieveStaleStatus) {
+            for neighbour in &mut neighbours {
+                neighbour.live.clear();
+            }
+        }
         let input = SafetyInput {
             taints_to_remove: !tainted.is_empty(),
             moving_here,
-            neighbours: &facts.neighbours,
+            neighbours: &neighbours,
         };
         safety::check(&input).map_err(|refusal| Refusal::SafetyCheck {
             target: self.target_word().to_owned(),

@@ -42,6 +42,10 @@ impl<'a> Pass<'a> {
 
     /// Holds the lock, or goes and gets it, or ends the failover because someone else has it.
     pub(super) fn hold_lock(&mut self) -> Flow {
+        let begun = self.is_done(StepName::AcquireLock);
+        if begun && self.policy.sabotaged(Sabotage::ResumeWithoutLock) {
+            return Ok(());
+        }
         let survey = self.survey()?;
         let held_before = self.is_done(StepName::AcquireLock);
         if !held_before && !self.is_stored(StepName::AcquireLock) {

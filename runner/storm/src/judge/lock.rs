@@ -1,0 +1,105 @@
+//! A lock passes on only by release or expiry, and who has lost it stops.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use siterecovery_api::{Failover, FailoverPhase};
+
+use super::{Rule, Verdict, by_hand, seconds};
+use crate::history::{History, LockLook, Seen};
+
+pub(super) fn judge(history: &History, verdict: &mut Verdict) {
+    let mut locks: BTreeMap<(&str, &str), Held> = BTreeMap::new();
+    let mut begun: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for entry in &history.entries {
+        match &entry.what {
+            Seen::Lock {
+                site,
+                group,
+                user,
+                now,
+            } => {
+                let before = match now {
+                    None => locks.remove(&(site, group)),
+                    Some(lock) => {
+                        let known = locks.get(&(site.as_str(), group.as_str()));
+                        let since = known
+                            .filter(|held| held.lock.owner == lock.owner)
+                            .map_or(entry.at, |held| held.since);
+                        let held = Held {
+                            lock: lock.clone(),
+                            since,
+                        };
+                        locks.insert((site, group), held)
+                    }
+                };
+                if let (Some(before), Some(now)) = (before, now)
+                    && before.lock.owner != now.owner
+                    && before.lock.expires > entry.at
+                    && !by_hand(user)
+                {
+                    let message = format!(
+                        "the lock of {group} on {site} passed from {} to {} without release or expiry",
+                        before.lock.owner, now.owner
+                    );
+                    verdict.broken(Rule::OneHolder, entry.at, message);
+                }
+            }
+            Seen::Failover {
+                site,
+                name,
+                now: Some(failover),
+                ..
+            } => {
+                let steps = failover
+                    .status
+                    .as_ref()
+                    .map_or(0, |status| status.steps.len());
+                let before = begun.insert((site, name), steps).unwrap_or(0);
+                if steps > before
+                    && let Some(message) = goes_on(failover, name, &locks, entry.at)
+                {
+                    verdict.broken(Rule::OneHolder, entry.at, message);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Held {
+    lock: LockLook,
+    since: Timestamp,
+}
+
+/// Whether a Failover that holds the lock by its own word began a step long after somebody else took it.
+fn goes_on(
+    failover: &Failover,
+    name: &str,
+    locks: &BTreeMap<(&str, &str), Held>,
+    at: Timestamp,
+) -> Option<String> {
+    let status = failover.status.as_ref()?;
+    if status.phase != Some(FailoverPhase::Running) {
+        return None;
+    }
+    let step = status.steps.last()?;
+    if step.name == siterecovery_api::StepName::ReleaseLock {
+        return None;
+    }
+    let uid = failover.metadata.uid.as_deref().unwrap_or_default();
+    let sites = &status.lock.as_ref()?.sites;
+    let group = failover.spec.protection_group.as_str();
+    let taken = sites.iter().find_map(|site| {
+        let held = locks.get(&(site.as_str(), group))?;
+        // A pass that read the lock before has time to write what it came to.
+        let foreign = held.lock.owner != uid
+            && held.lock.expires > at
+            && at.duration_since(held.since) > seconds(25);
+        foreign.then_some(held)
+    })?;
+    Some(format!(
+        "{name} began {} though {} has had the lock of {group} since {}",
+        step.name, taken.lock.owner, taken.since
+    ))
+}

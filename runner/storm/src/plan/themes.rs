@@ -1,0 +1,534 @@
+//! Themes: operations and faults that belong together, so that rare meetings are not rare here.
+
+use super::fault::Trouble;
+use super::{Fault, GroupPlan, Operation, Side, Timed, Topology};
+use crate::dice::Dice;
+
+/// A plan in the making.
+pub(super) struct Draft {
+    pub(super) topology: Topology,
+    pub(super) groups: Vec<GroupPlan>,
+    pub(super) operations: Vec<Timed>,
+    /// When, how long, what.
+    pub(super) faults: Vec<(u64, Option<u64>, Fault)>,
+    pub(super) dice: Dice,
+}
+
+type Theme = fn(&mut Draft, u64);
+
+/// Every theme, as often as its weight says.
+const THEMES: [(u64, Theme); 20] = [
+    (2, there_and_back),
+    (4, controller_dies),
+    (2, group_controller_dies),
+    (4, source_is_lost),
+    (3, site_is_cut_off),
+    (3, lock_is_seized),
+    (1, lock_is_deleted),
+    (2, expired_lock),
+    (3, stop_is_stuck),
+    (3, start_is_stuck),
+    (3, taints_on_target),
+    (2, stale_neighbour),
+    (2, storage_trouble),
+    (2, odd_orders),
+    (1, second_copy_by_hand),
+    (4, request_trouble),
+    (2, watch_trouble),
+    (2, leader_changes),
+    (2, machine_trouble),
+    (1, by_hand),
+];
+
+/// Adds one theme, from that time on.
+pub(super) fn any(draft: &mut Draft, from: u64) {
+    let sum = THEMES.iter().map(|(weight, _)| weight).sum();
+    let mut drawn = draft.dice.below(sum);
+    for (weight, theme) in THEMES {
+        if drawn < weight {
+            return theme(draft, from);
+        }
+        drawn -= weight;
+    }
+}
+
+impl Draft {
+    pub(super) fn new(topology: Topology, groups: Vec<GroupPlan>, dice: Dice) -> Self {
+        Self {
+            topology,
+            groups,
+            operations: Vec::new(),
+            faults: Vec::new(),
+            dice,
+        }
+    }
+
+    fn some_group(&mut self) -> GroupPlan {
+        self.dice.pick(&self.groups).clone()
+    }
+
+    fn home(&mut self) -> String {
+        (*self.dice.pick(self.topology.homes())).to_owned()
+    }
+
+    fn any_site(&mut self) -> String {
+        let sites: &[&str] = if self.topology.has_quorum() {
+            &["primary", "dr", "quorum"]
+        } else {
+            &["primary", "dr"]
+        };
+        (*self.dice.pick(sites)).to_owned()
+    }
+
+    fn seconds(&mut self, low: u64, high: u64) -> u64 {
+        self.dice.between(low * 1000, high * 1000)
+    }
+
+    fn operate(&mut self, at: u64, operation: Operation) {
+        self.operations.push(Timed { at, operation });
+    }
+
+    fn fail(&mut self, at: u64, lasts: u64, fault: Fault) {
+        self.faults.push((at, Some(lasts), fault));
+    }
+
+    /// An order to move a group, through one door or the other.
+    fn order(&mut self, at: u64, group: &str, to: Side) {
+        let force = self.dice.percent(15);
+        self.order_with(at, group, to, force);
+    }
+
+    fn order_with(&mut self, at: u64, group: &str, to: Side, force: bool) {
+        let word = if self.dice.percent(50) {
+            to.word()
+        } else {
+            to.site()
+        };
+        let (group, to) = (group.to_owned(), word.to_owned());
+        let operation = if self.dice.percent(50) {
+            Operation::Order { group, to, force }
+        } else {
+            let hasty = self.dice.percent(60);
+            Operation::Create {
+                group,
+                to,
+                force,
+                hasty,
+            }
+        };
+        self.operate(at, operation);
+    }
+
+    fn hasty(&mut self, at: u64, group: &str, to: Side, force: bool) {
+        let operation = Operation::Create {
+            group: group.to_owned(),
+            to: to.site().to_owned(),
+            force,
+            hasty: true,
+        };
+        self.operate(at, operation);
+    }
+}
+
+fn there_and_back(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.order(from, &group.name, group.at.other());
+    let later = from + draft.seconds(5, 150);
+    draft.order(later, &group.name, group.at);
+    if draft.groups.len() > 1 {
+        let second = draft.some_group();
+        let near = from + draft.seconds(0, 20);
+        draft.order(near, &second.name, second.at.other());
+    }
+}
+
+fn controller_dies(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.order(from, &group.name, group.at.other());
+    let deaths = draft.dice.between(1, 3);
+    let mut at = from.saturating_sub(500);
+    for _ in 0..deaths {
+        let fault = Fault::FailoverControllerDies {
+            home: draft.home(),
+            after_effects: draft.dice.below(16),
+            answer_lost: draft.dice.percent(40),
+            down_for: if draft.dice.percent(15) {
+                draft.seconds(200, 400)
+            } else {
+                draft.seconds(0, 40)
+            },
+        };
+        draft.fail(at, 0, fault);
+        at += draft.seconds(2, 60);
+    }
+}
+
+fn group_controller_dies(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.order(from, &group.name, group.at.other());
+    for side in Side::BOTH {
+        let fault = Fault::GroupControllerDies {
+            site: side.site().to_owned(),
+            after_effects: draft.dice.below(5),
+            answer_lost: draft.dice.percent(40),
+            down_for: draft.seconds(1, 120),
+        };
+        let at = from + draft.seconds(0, 15);
+        draft.fail(at, 0, fault);
+    }
+}
+
+fn source_is_lost(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = group.at.site().to_owned();
+    let fault = if draft.topology.has_quorum() && draft.dice.percent(40) {
+        Fault::SiteIsolated { site }
+    } else {
+        Fault::PowerLoss { site }
+    };
+    let lasts = draft.seconds(60, 500);
+    draft.fail(from, lasts, fault);
+    let at = from + draft.seconds(1, 40);
+    draft.order(at, &group.name, group.at.other());
+    if draft.dice.percent(40) {
+        let back = from + lasts + draft.seconds(1, 60);
+        draft.order(back, &group.name, group.at);
+    }
+}
+
+fn site_is_cut_off(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = draft.any_site();
+    let at = (from + draft.seconds(0, 40)).saturating_sub(15_000);
+    let fault = if draft.topology.has_quorum() && draft.dice.percent(30) {
+        Fault::SiteIsolated { site }
+    } else {
+        Fault::SiteCutOff { site }
+    };
+    let may_last = matches!(fault, Fault::SiteCutOff { .. });
+    let lasts = if may_last && draft.dice.percent(25) {
+        None
+    } else {
+        Some(draft.seconds(3, 300))
+    };
+    draft.faults.push((at, lasts, fault));
+    draft.order(from, &group.name, group.at.other());
+}
+
+fn lock_is_seized(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.hasty(from, &group.name, group.at.other(), false);
+    let seize = Operation::SeizeLock {
+        group: group.name.clone(),
+        age_seconds: 0,
+    };
+    let at = from + draft.seconds(0, 25);
+    draft.operate(at, seize);
+    // The machines may be slow, so that there is something left to go on with.
+    if draft.dice.percent(60) {
+        let site = group.at.site().to_owned();
+        let vm = format!("{}-vm-1", group.name);
+        let lasts = draft.seconds(20, 90);
+        draft.fail(from, lasts, Fault::StopHangs { site, vm });
+    }
+    let over = at + draft.seconds(100, 400);
+    draft.operate(
+        over,
+        Operation::DeleteLock {
+            group: group.name.clone(),
+        },
+    );
+}
+
+fn lock_is_deleted(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.order(from, &group.name, group.at.other());
+    let at = from + draft.seconds(0, 30);
+    draft.operate(
+        at,
+        Operation::DeleteLock {
+            group: group.name.clone(),
+        },
+    );
+    if draft.dice.percent(50) {
+        let second = at + draft.dice.below(2_000);
+        draft.hasty(second, &group.name, group.at, false);
+    }
+}
+
+fn expired_lock(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let age_seconds = u32::try_from(draft.dice.between(290, 900)).unwrap_or(600);
+    draft.operate(
+        from,
+        Operation::SeizeLock {
+            group: group.name.clone(),
+            age_seconds,
+        },
+    );
+    let at = from + draft.seconds(1, 3);
+    draft.hasty(at, &group.name, group.at.other(), false);
+    let to = *draft.dice.pick(&Side::BOTH);
+    let near = at + draft.dice.below(3);
+    draft.hasty(near, &group.name, to, false);
+}
+
+fn stop_is_stuck(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = group.at.site().to_owned();
+    let vm = format!("{}-vm-1", group.name);
+    let fault = if draft.dice.percent(50) {
+        Fault::StopHangs { site, vm }
+    } else {
+        let volume = format!("pvc-{vm}-disk");
+        Fault::VolumeHeld { site, volume }
+    };
+    let lasts = draft.seconds(20, 240);
+    draft.fail(from.saturating_sub(1000), lasts, fault);
+    draft.hasty(from, &group.name, group.at.other(), false);
+}
+
+fn start_is_stuck(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = group.at.other().site().to_owned();
+    let vm = format!(
+        "{}-vm-{}",
+        group.name,
+        draft.dice.between(1, u64::from(group.vms))
+    );
+    let lasts = draft.seconds(60, 300);
+    draft.fail(
+        from.saturating_sub(1000),
+        lasts,
+        Fault::StartFails { site, vm },
+    );
+    draft.hasty(from, &group.name, group.at.other(), false);
+    if draft.dice.percent(30) {
+        let back = from + draft.seconds(60, 250);
+        draft.order(back, &group.name, group.at);
+    }
+}
+
+fn taints_on_target(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = group.at.other().site().to_owned();
+    let fault = if draft.dice.percent(50) {
+        Fault::TaintsPutBack { site }
+    } else {
+        Fault::Taints { site }
+    };
+    let lasts = draft.seconds(20, 200);
+    draft.fail(from.saturating_sub(5_000), lasts, fault);
+    let force = draft.dice.percent(40);
+    draft.order_with(from, &group.name, group.at.other(), force);
+    let second = draft.some_group();
+    let at = from + draft.seconds(0, 60);
+    draft.order_with(at, &second.name, group.at.other(), false);
+}
+
+/// A group whose status on the target says `stopped` while a machine of it lives there, and taints on the target.
+fn stale_neighbour(draft: &mut Draft, from: u64) {
+    let [first, second, ..] =
+        draft
+            .groups
+            .clone()
+            .try_into()
+            .unwrap_or_else(|groups: Vec<GroupPlan>| {
+                let fallback = groups[0].clone();
+                [fallback.clone(), fallback.clone(), fallback]
+            });
+    if first.name == second.name {
+        return there_and_back(draft, from);
+    }
+    let target = second.at.other();
+    let site = target.site().to_owned();
+    // Stopped on both sites first, so that the copy that is started by hand is the only one.
+    for side in Side::BOTH {
+        let group = first.name.clone();
+        draft.operate(
+            from,
+            Operation::Desire {
+                group,
+                side,
+                running: false,
+            },
+        );
+    }
+    let quiet = from + 60_000;
+    let down_for = draft.seconds(150, 250);
+    let fault = Fault::GroupControllerDies {
+        site: site.clone(),
+        after_effects: 0,
+        answer_lost: false,
+        down_for,
+    };
+    draft.fail(quiet, 0, fault);
+    let group = first.name.clone();
+    draft.operate(
+        quiet + 1_000,
+        Operation::StartMachine {
+            group,
+            side: target,
+        },
+    );
+    draft.fail(quiet + 30_000, 120_000, Fault::TaintsPutBack { site });
+    draft.hasty(quiet + 100_000, &second.name, target, false);
+}
+
+fn storage_trouble(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let site = group.at.other().site().to_owned();
+    let volume = format!("pvc-{}-vm-1-disk", group.name);
+    let fault = match draft.dice.below(5) {
+        0 => Fault::DiskOutdated { site, volume },
+        1 => Fault::DiskCatchesUp { site, volume },
+        2 => Fault::LinkCut,
+        _ => Fault::StorageSilent,
+    };
+    let lasts = draft.seconds(5, 150);
+    let at = (from + draft.seconds(0, 20)).saturating_sub(10_000);
+    draft.fail(at, lasts, fault);
+    draft.order(from, &group.name, group.at.other());
+}
+
+fn odd_orders(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let create = |group: &str, to: &str| Operation::Create {
+        group: group.to_owned(),
+        to: to.to_owned(),
+        force: false,
+        hasty: false,
+    };
+    match draft.dice.below(5) {
+        0 => draft.operate(from, create("pg-nobody", "dr")),
+        1 => draft.operate(from, create(&group.name, "atlantis")),
+        2 => draft.operate(from, create(&group.name, "quorum")),
+        3 => {
+            let ghost = "pg-ghost".to_owned();
+            draft.operate(from, Operation::MakeGhost { group: ghost });
+            draft.operate(from + 2_000, create("pg-ghost", "dr"));
+        }
+        _ => {
+            draft.hasty(from, &group.name, group.at.other(), false);
+            let at = from + draft.seconds(1, 20);
+            let group = group.name.clone();
+            draft.operate(at, Operation::EditSpec { group });
+        }
+    }
+    let at = from + draft.seconds(1, 60);
+    draft.order(at, &group.name, group.at.other());
+}
+
+fn second_copy_by_hand(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let side = group.at.other();
+    let name = &group.name;
+    let desire = |running| Operation::Desire {
+        group: name.clone(),
+        side,
+        running,
+    };
+    draft.operate(from, desire(true));
+    let at = from + draft.seconds(5, 30);
+    draft.order(at, name, *draft.dice.clone().pick(&Side::BOTH));
+    draft.operate(at + 40_000, desire(false));
+}
+
+fn request_trouble(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let kinds = draft.dice.between(1, 3);
+    for _ in 0..kinds {
+        let fault = Fault::Requests {
+            site: draft.any_site(),
+            trouble: *draft.dice.pick(&Trouble::ALL),
+            percent: *draft.dice.pick(&[5, 20, 50]),
+        };
+        let at = (from + draft.seconds(0, 30)).saturating_sub(10_000);
+        let lasts = draft.seconds(5, 120);
+        draft.fail(at, lasts, fault);
+    }
+    draft.order(from, &group.name, group.at.other());
+    if draft.dice.percent(30) {
+        let at = from + draft.seconds(1, 100);
+        draft.order(at, &group.name, group.at);
+    }
+}
+
+fn watch_trouble(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    for _ in 0..draft.dice.between(1, 3) {
+        let site = draft.any_site();
+        let fault = match draft.dice.below(3) {
+            0 => Fault::WatchesDropped { site },
+            1 => Fault::WatchesSilent { site },
+            _ => Fault::HistoryLost { site },
+        };
+        let at = from + draft.seconds(0, 30);
+        let lasts = draft.seconds(5, 60);
+        draft.fail(at, lasts, fault);
+    }
+    draft.order(from, &group.name, group.at.other());
+}
+
+fn leader_changes(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    draft.order(from, &group.name, group.at.other());
+    for _ in 0..draft.dice.between(1, 3) {
+        let home = draft.home();
+        let overlap = if draft.dice.percent(50) {
+            0
+        } else {
+            draft.dice.between(1, 4_000)
+        };
+        let at = from + draft.seconds(0, 40);
+        draft.fail(
+            at,
+            0,
+            Fault::LeaderChange {
+                home: home.clone(),
+                overlap,
+            },
+        );
+        let by = i64::try_from(draft.dice.between(0, 14_000)).unwrap_or(0) - 7_000;
+        let lasts = draft.seconds(30, 200);
+        draft.fail(at, lasts, Fault::ClockSkew { home, by });
+    }
+}
+
+fn machine_trouble(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let side = *draft.dice.pick(&Side::BOTH);
+    let site = side.site().to_owned();
+    let vm = format!("{}-vm-1", group.name);
+    let fault = match draft.dice.below(3) {
+        0 => Fault::NodeDies {
+            node: format!("{site}-{}", draft.dice.between(1, 2)),
+            site,
+        },
+        1 => Fault::MachineDies { site, vm },
+        _ => Fault::SlowSite {
+            site,
+            factor: *draft.dice.pick(&[3, 8]),
+        },
+    };
+    let at = (from + draft.seconds(0, 50)).saturating_sub(10_000);
+    let lasts = draft.seconds(10, 150);
+    draft.fail(at, lasts, fault);
+    draft.order(from, &group.name, group.at.other());
+}
+
+fn by_hand(draft: &mut Draft, from: u64) {
+    let group = draft.some_group();
+    let desire = |running| Operation::Desire {
+        group: group.name.clone(),
+        side: group.at,
+        running,
+    };
+    draft.operate(from, desire(false));
+    let at = from + draft.seconds(1, 60);
+    if draft.dice.percent(50) {
+        draft.operate(at, desire(true));
+    } else {
+        draft.order(at, &group.name, group.at.other());
+    }
+}

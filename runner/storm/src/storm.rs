@@ -1,0 +1,116 @@
+//! Many seeds, on several threads, with a result that does not depend on how many.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::coverage::Coverage;
+use crate::judge::{Rule, Violation, judge};
+use crate::lab::{Options, run};
+use crate::plan::{Plan, draw};
+use crate::shrink::shrink;
+
+/// So many broken seeds are shrunk; shrinking runs a seed again and again.
+const SHRUNK: usize = 5;
+
+/// Which seeds, and how.
+#[derive(Clone, Debug)]
+pub struct Storm {
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// On how many threads.
+    pub jobs: usize,
+    /// Only these faults of each plan.
+    pub only_faults: Option<Vec<usize>>,
+    /// How each is run.
+    pub options: Options,
+}
+
+/// A seed that broke something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The seed.
+    pub seed: u64,
+    /// What it broke.
+    pub violations: Vec<Violation>,
+    /// The shortest known list of faults that breaks the first rule, where it was looked for.
+    pub shortest: Option<Vec<usize>>,
+}
+
+/// What came of a storm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Simulations that were run.
+    pub seeds: u64,
+    /// What they reached together.
+    pub coverage: Coverage,
+    /// Those that broke something, by seed.
+    pub broken: Vec<Broken>,
+}
+
+/// The plan of a seed under the storm's restrictions.
+pub fn plan(storm: &Storm, seed: u64) -> Plan {
+    let plan = draw(seed);
+    match &storm.only_faults {
+        None => plan,
+        Some(numbers) => plan.only(numbers),
+    }
+}
+
+/// What one plan broke, and what it reached.
+pub fn judged(plan: &Plan, options: &Options) -> (Vec<Violation>, Coverage) {
+    let history = run(plan, options);
+    (judge(&history), Coverage::of(&history))
+}
+
+/// Runs a storm. `heard` is called after each seed, from any thread.
+pub fn storm(storm: &Storm, heard: impl Fn(u64) + Sync) -> Outcome {
+    let next = AtomicU64::new(0);
+    let done: Mutex<BTreeMap<u64, (Vec<Violation>, Coverage)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..storm.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= storm.seeds {
+                        return;
+                    }
+                    let seed = storm.from + index;
+                    let result = judged(&plan(storm, seed), &storm.options);
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(seed, result);
+                    heard(seed);
+                }
+            });
+        }
+    });
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = Outcome::default();
+    for (seed, (violations, coverage)) in done {
+        outcome.seeds += 1;
+        outcome.coverage.add(&coverage);
+        if let Some(first) = violations.first() {
+            let rule = first.rule;
+            let shortest = (outcome.broken.len() < SHRUNK).then(|| shortest(storm, seed, rule));
+            outcome.broken.push(Broken {
+                seed,
+                violations,
+                shortest,
+            });
+        }
+    }
+    outcome
+}
+
+fn shortest(storm: &Storm, seed: u64, rule: Rule) -> Vec<usize> {
+    let whole = plan(storm, seed);
+    let numbers: Vec<usize> = whole.faults.iter().map(|fault| fault.number).collect();
+    shrink(&numbers, |numbers| {
+        let (violations, _) = judged(&whole.clone().only(numbers), &storm.options);
+        violations.iter().any(|violation| violation.rule == rule)
+    })
+}

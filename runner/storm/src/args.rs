@@ -33,6 +33,9 @@ pub struct Args {
     /// Make the controllers wrong in this way, to see that the storm notices.
     #[arg(long, value_name = "RULE")]
     sabotage: Option<String>,
+    /// Do not look for the shortest list of faults of what broke.
+    #[arg(long)]
+    no_shrink: bool,
     /// Print the plan and everything that happened; for a single seed.
     #[arg(long)]
     trace: bool,
@@ -70,6 +73,7 @@ impl Args {
             seeds: self.seeds,
             jobs: self.jobs.unwrap_or(cores),
             only_faults,
+            shrinks: !self.no_shrink,
             options: Options { sabotage },
         })
     }
@@ -112,8 +116,14 @@ fn run_storm(args: &Args, wanted: &Storm) -> ExitCode {
     }
     let started = now();
     let shows = std::io::stderr().is_terminal();
-    let outcome = storm(wanted, |seed| {
-        if shows && seed % 100 == 0 {
+    let outcome = storm(wanted, |seed, violations| {
+        if let Some(first) = violations.first() {
+            say(&format!(
+                "seed {seed}: {}, {}",
+                first.rule.as_str(),
+                first.message
+            ));
+        } else if shows && seed % 100 == 0 {
             say(&format!("seed {seed}"));
         }
     });

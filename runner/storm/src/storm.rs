@@ -25,6 +25,8 @@ pub struct Storm {
     pub jobs: usize,
     /// Only these faults of each plan.
     pub only_faults: Option<Vec<usize>>,
+    /// Whether to look for the shortest list of faults of what broke.
+    pub shrinks: bool,
     /// How each is run.
     pub options: Options,
 }
@@ -66,8 +68,8 @@ pub fn judged(plan: &Plan, options: &Options) -> (Vec<Violation>, Coverage) {
     (judge(&history), Coverage::of(&history))
 }
 
-/// Runs a storm. `heard` is called after each seed, from any thread.
-pub fn storm(storm: &Storm, heard: impl Fn(u64) + Sync) -> Outcome {
+/// Runs a storm. `heard` is called after each seed with what it broke, from any thread.
+pub fn storm(storm: &Storm, heard: impl Fn(u64, &[Violation]) + Sync) -> Outcome {
     let next = AtomicU64::new(0);
     let done: Mutex<BTreeMap<u64, (Vec<Violation>, Coverage)>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -80,10 +82,10 @@ pub fn storm(storm: &Storm, heard: impl Fn(u64) + Sync) -> Outcome {
                     }
                     let seed = storm.from + index;
                     let result = judged(&plan(storm, seed), &storm.options);
+                    heard(seed, &result.0);
                     done.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .insert(seed, result);
-                    heard(seed);
                 }
             });
         }
@@ -95,7 +97,8 @@ pub fn storm(storm: &Storm, heard: impl Fn(u64) + Sync) -> Outcome {
         outcome.coverage.add(&coverage);
         if let Some(first) = violations.first() {
             let rule = first.rule;
-            let shortest = (outcome.broken.len() < SHRUNK).then(|| shortest(storm, seed, rule));
+            let shrinks = storm.shrinks && outcome.broken.len() < SHRUNK;
+            let shortest = shrinks.then(|| shortest(storm, seed, rule));
             outcome.broken.push(Broken {
                 seed,
                 violations,

@@ -133,7 +133,7 @@ async fn rest(lab: &Lab) -> End {
             return End::Settled;
         }
         if Instant::now() > deadline {
-            return End::Unsettled(left);
+            return End::Unsettled([left, lab.surroundings()].concat());
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
@@ -191,6 +191,26 @@ impl Lab {
             }
         }
         left
+    }
+
+    /// Machines and nodes of the workload sites, for whoever wants to know why something does not settle.
+    fn surroundings(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for side in Side::BOTH {
+            let cluster = &self.clusters[side.site()];
+            for vmi in cluster.objects("kubevirt.io", "virtualmachineinstances") {
+                let (name, status) = (&vmi["metadata"]["name"], &vmi["status"]);
+                let (phase, conditions) = (&status["phase"], &status["conditions"]);
+                lines.push(format!("{name} on {}: {phase} {conditions}", side.site()));
+            }
+            for node in cluster.objects("", "nodes") {
+                let (name, taints) = (&node["metadata"]["name"], &node["spec"]["taints"]);
+                if taints.as_array().is_some_and(|taints| !taints.is_empty()) {
+                    lines.push(format!("node {name}: {taints}"));
+                }
+            }
+        }
+        lines
     }
 
     fn unfinished(&self, object: &serde_json::Value) -> Option<String> {

@@ -153,7 +153,9 @@ impl<'a> Pass<'a> {
         let other_process = lease.holder != self.policy.identity;
         survey.stale |= !safe || other_process;
         let due = self.now >= lock::renewal_due(lease, self.policy);
-        if due || !safe || other_process {
+        // While two processes overlap, neither may write its name more often than that: they would race.
+        let contested = other_process && self.was_just_renewed(lease);
+        if due || !safe || (other_process && !contested) {
             survey.renew.push(Effect::RenewLock {
                 renewal: LockRenewal {
                     site: site.to_owned(),
@@ -165,6 +167,13 @@ impl<'a> Pass<'a> {
                 version: lease.version.clone(),
             });
         }
+    }
+
+    /// Whether somebody has renewed it within the shortest time between two tries. A time that lies ahead comes from
+    /// a clock that is wrong, and says nothing.
+    fn was_just_renewed(&self, lease: &LeaseFacts) -> bool {
+        let renewed = lease.renewed.filter(|renewed| *renewed <= self.now);
+        renewed.is_some_and(|renewed| !self.has_passed(renewed, self.policy.retry_after))
     }
 
     fn take_over(&self, site: &str, lease: Option<&LeaseFacts>) -> Option<Effect> {
@@ -205,23 +214,27 @@ impl<'a> Pass<'a> {
         let late = Refusal::LockNotAcquired {
             lease: self.lease_name(),
         };
+        let contested = self.effects.is_empty();
         if held_before {
             // A lock that cannot be written again must not keep the failover running for ever.
             if self.is_long_overdue() {
                 self.effects.clear();
                 return Err(late.into());
             }
-            return Err(Halt::Wait {
-                on,
-                again: LookAgain::At(self.now),
+            return Err(if contested {
+                let again = LookAgain::At(self.after(self.policy.retry_after));
+                Halt::StandBack { on, again }
+            } else {
+                let again = LookAgain::At(self.now);
+                Halt::Wait { on, again }
             });
         }
-        let halt = self.wait_or(
-            StepName::AcquireLock,
-            on,
-            Some(jiff::SignedDuration::ZERO),
-            late,
-        );
+        let pause = if contested {
+            self.policy.retry_after
+        } else {
+            jiff::SignedDuration::ZERO
+        };
+        let halt = self.wait_or(StepName::AcquireLock, on, Some(pause), late);
         if matches!(halt, Err(Halt::End(_))) {
             self.effects.clear();
         }

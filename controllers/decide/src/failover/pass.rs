@@ -44,6 +44,9 @@ pub(super) enum Halt {
     Write,
     /// Something has to happen first.
     Wait { on: WaitingOn, again: LookAgain },
+    /// Another process has the lock of this very Failover in its name. Nothing is written, not even a word about the
+    /// wait: two processes that each correct the other's status would do so for ever.
+    StandBack { on: WaitingOn, again: LookAgain },
     /// The failover is over, and its end must be recorded.
     End(Ending),
     /// Nothing more to do, ever or until something changes.
@@ -305,12 +308,16 @@ impl<'a> Pass<'a> {
             Halt::End(ending) => self.record_end(ending),
             other => other,
         };
+        if let Halt::StandBack { .. } = &halt {
+            self.status = self.stored().clone();
+        }
+        let stands_back = matches!(halt, Halt::StandBack { .. });
         let (waiting, look_again) = match halt {
             Halt::Write => (Some(WaitingOn::Write), LookAgain::At(self.now)),
-            Halt::Wait { on, again } => (Some(on), again),
+            Halt::Wait { on, again } | Halt::StandBack { on, again } => (Some(on), again),
             Halt::Settled | Halt::End(_) => (None, LookAgain::OnChange),
         };
-        if !self.is_terminal() {
+        if !self.is_terminal() && !stands_back {
             self.fill_in(waiting.as_ref());
         }
         let stored = self.stored();

@@ -80,6 +80,21 @@ fn a_restarted_controller_resumes_its_own_lock_at_once_and_writes_its_name_on_it
 }
 
 #[test]
+fn two_processes_that_overlap_do_not_race_for_the_name_on_the_lock_nor_for_the_status() {
+    let other = lease(UID, "failover-controller-other", at(5));
+    let seen = Observed::calm()
+        .in_step(StepName::StopSource)
+        .with_lock(other);
+    let decision = decided(&seen, 5);
+    assert!(decision.effects.is_empty(), "{:?}", decision.effects);
+    assert!(!decision.persist, "not even a word about the wait");
+    assert_eq!(decision.look_again, LookAgain::At(at(6)));
+    assert_eq!(verbs(&decided(&seen, 6)), ["RenewLock"]);
+    // A name that was written by a clock that goes ahead must not hold up the one that took over.
+    assert_eq!(verbs(&decided(&seen, 3)), ["RenewLock"]);
+}
+
+#[test]
 fn a_lock_is_renewed_while_the_work_goes_on() {
     let seen = Observed::calm().in_step(StepName::StopSource);
     assert_eq!(verbs(&decided(&seen, 99)), ["SetDesiredState"]);

@@ -207,10 +207,8 @@ impl LockClaim {
     /// The Lease to replace an expired one with, on condition of `version`.
     pub fn lease_replacing(&self, version: &ObjectVersion) -> Lease {
         let mut lease = self.lease();
-        // An empty word here means "no precondition", which only a test-only seam asks for.
-        let some = |word: &String| (!word.is_empty()).then(|| word.clone());
-        lease.metadata.uid = some(&version.uid);
-        lease.metadata.resource_version = some(&version.resource_version);
+        lease.metadata.uid = Some(version.uid.clone());
+        lease.metadata.resource_version = Some(version.resource_version.clone());
         lease
     }
 }

@@ -1,6 +1,6 @@
 //! What was reached, counted: steps, deaths in steps, endings, refusals, and faults that did something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use siterecovery_api::{Failover, StepName, StepState, reasons};
@@ -72,7 +72,8 @@ impl Coverage {
     pub fn of(history: &History) -> Self {
         let mut coverage = Self::default();
         let mut latest: BTreeMap<(&str, &str), Arc<Failover>> = BTreeMap::new();
-        let mut hit = std::collections::BTreeSet::new();
+        let mut turns: BTreeSet<(&str, &str, String)> = BTreeSet::new();
+        let mut hit = BTreeSet::new();
         for entry in &history.entries {
             match &entry.what {
                 Seen::Failover {
@@ -81,6 +82,9 @@ impl Coverage {
                     now: Some(now),
                     ..
                 } => {
+                    for reason in turns_of(now) {
+                        turns.insert((site, name, reason));
+                    }
                     latest.insert((site, name), Arc::clone(now));
                 }
                 Seen::Died { controller } => {
@@ -118,6 +122,9 @@ impl Coverage {
         for failover in latest.values() {
             coverage.add_failover(failover);
         }
+        for (_, _, reason) in turns {
+            *coverage.turns.entry(reason).or_insert(0) += 1;
+        }
         coverage
     }
 
@@ -129,19 +136,6 @@ impl Coverage {
         }
         if let Some(refusal) = &status.refusal {
             *self.refusals.entry(refusal.reason.clone()).or_insert(0) += 1;
-        }
-        let forced = status
-            .step(StepName::SafetyCheck)
-            .is_some_and(|step| step.state == StepState::Skipped);
-        let reasons = status
-            .conditions
-            .iter()
-            .map(|condition| condition.reason.clone());
-        let forced = forced.then(|| reasons::FORCED.to_owned());
-        for reason in reasons.chain(forced) {
-            if TURNS.contains(&reason.as_str()) {
-                *self.turns.entry(reason).or_insert(0) += 1;
-            }
         }
     }
 
@@ -190,6 +184,20 @@ impl Coverage {
         missing.extend(kinds.map(|kind| format!("fault {}", kind.as_str())));
         missing
     }
+}
+
+/// The endings and turns that a Failover shows now.
+fn turns_of(failover: &Failover) -> Vec<String> {
+    let Some(status) = &failover.status else {
+        return Vec::new();
+    };
+    let skipped = status
+        .step(StepName::SafetyCheck)
+        .is_some_and(|step| step.state == StepState::Skipped);
+    let forced = skipped.then_some(reasons::FORCED);
+    let shown = status.conditions.iter().map(|it| it.reason.as_str());
+    let known = shown.chain(forced).filter(|reason| TURNS.contains(reason));
+    known.map(str::to_owned).collect()
 }
 
 /// The step in which a Failover is, if it has not ended.

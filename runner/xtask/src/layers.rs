@@ -48,7 +48,7 @@ const fn layer(
 }
 
 /// The table, in the order in which to read the crates.
-pub const LAYERS: [Layer; 13] = [
+pub const LAYERS: [Layer; 14] = [
     layer("siterecovery-api", &[], &[], &[KubeClient, Tokio]),
     layer(
         "siterecovery-decide",
@@ -97,6 +97,19 @@ pub const LAYERS: [Layer; 13] = [
             "sitedrill-model",
             "sitedrill-engine",
             "sitedrill-reports",
+        ],
+        &[],
+        &[],
+    ),
+    layer(
+        "sitedrill-storm",
+        &[
+            "siterecovery-api",
+            "siterecovery-decide",
+            "siterecovery-manager",
+            "pgctl",
+            "sitedrill-apiserver",
+            "sitedrill-world",
         ],
         &[],
         &[],

@@ -176,17 +176,23 @@ impl<'a> Pass<'a> {
         renewed.is_some_and(|renewed| !self.has_passed(renewed, self.policy.retry_after))
     }
 
-    fn take_over(&self, site: &str, lease: Option<&LeaseFacts>) -> Option<Effect> {
-        let lease = lease?;
-        let version = if self.policy.sabotaged(Sabotage::TakeOverWithoutCompare) {
-            ObjectVersion::default()
-        } else {
-            lease.version.clone()
+    fn take_over(&self, site: &str, lease: Option<&LeaseFacts>) -> Vec<Effect> {
+        let Some(lease) = lease else {
+            return Vec::new();
         };
-        Some(Effect::TakeOverLock {
+        if self.policy.sabotaged(Sabotage::TakeOverWithoutCompare) {
+            let whatever_is_there = Effect::ReleaseLock {
+                site: site.to_owned(),
+                namespace: self.observed.failover.namespace.clone(),
+                lease: lease.name.clone(),
+                version: ObjectVersion::default(),
+            };
+            return vec![whatever_is_there, Effect::TakeLock(self.claim(site, 0))];
+        }
+        vec![Effect::TakeOverLock {
             claim: self.claim(site, lease.transitions.saturating_add(1)),
-            version,
-        })
+            version: lease.version.clone(),
+        }]
     }
 
     fn claim(&self, site: &str, transitions: i32) -> LockClaim {

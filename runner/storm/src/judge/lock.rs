@@ -1,6 +1,6 @@
 //! A lock passes on only by release or expiry, and who has lost it stops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use siterecovery_api::{Failover, FailoverPhase};
@@ -11,6 +11,7 @@ use crate::history::{History, LockLook, Seen};
 pub(super) fn judge(history: &History, verdict: &mut Verdict) {
     let mut locks: BTreeMap<(&str, &str), Held> = BTreeMap::new();
     let mut begun: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut at_work: BTreeSet<String> = BTreeSet::new();
     for entry in &history.entries {
         match &entry.what {
             Seen::Lock {
@@ -33,6 +34,17 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
                         locks.insert((site, group), held)
                     }
                 };
+                if let (Some(before), None) = (&before, now)
+                    && at_work.contains(&before.lock.owner)
+                    && before.lock.expires > entry.at
+                    && !by_hand(user)
+                {
+                    let message = format!(
+                        "the lock of {group} on {site} was taken from {}, whose failover is not over",
+                        before.lock.owner
+                    );
+                    verdict.broken(Rule::OneHolder, entry.at, message);
+                }
                 if let (Some(before), Some(now)) = (before, now)
                     && before.lock.owner != now.owner
                     && before.lock.expires > entry.at
@@ -51,6 +63,12 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
                 now: Some(failover),
                 ..
             } => {
+                let uid = failover.metadata.uid.clone().unwrap_or_default();
+                if is_over(failover) {
+                    at_work.remove(&uid);
+                } else {
+                    at_work.insert(uid);
+                }
                 let steps = failover
                     .status
                     .as_ref()
@@ -65,6 +83,12 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
             _ => {}
         }
     }
+}
+
+/// Whether its end has been stored, so that its lock may be given back.
+fn is_over(failover: &Failover) -> bool {
+    let status = failover.status.as_ref();
+    status.is_some_and(|status| status.condition("Succeeded").is_some())
 }
 
 struct Held {

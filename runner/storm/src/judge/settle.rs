@@ -109,7 +109,9 @@ fn acts(failover: &Failover) -> bool {
     use siterecovery_api::StepName::{StartTarget, StopSource};
     let status = failover.status.as_ref();
     status.is_some_and(|status| {
-        status.step(StopSource).is_some() || status.step(StartTarget).is_some()
+        let moved = status.step(StopSource).is_some() || status.step(StartTarget).is_some();
+        // One that found the group where it should be has said so, and that stands.
+        moved || status.phase == Some(FailoverPhase::Succeeded)
     })
 }
 

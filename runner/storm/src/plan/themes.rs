@@ -14,14 +14,29 @@ pub(super) struct Draft {
     pub(super) dice: Dice,
 }
 
+/// In some cases the controller dies as well, on its own time: while it waits for something.
+fn perhaps_dies(draft: &mut Draft, from: u64) {
+    if draft.dice.percent(40) {
+        let at = from + draft.seconds(0, 20);
+        let fault = Fault::FailoverControllerDies {
+            home: draft.home(),
+            after_effects: 0,
+            answer_lost: false,
+            down_for: draft.seconds(0, 10),
+        };
+        draft.fail(at, 0, fault);
+    }
+}
+
 type Theme = fn(&mut Draft, u64);
 
 /// Every theme, as often as its weight says.
-const THEMES: [(u64, Theme); 20] = [
+const THEMES: [(u64, Theme); 21] = [
     (2, there_and_back),
     (4, controller_dies),
     (2, group_controller_dies),
     (4, source_is_lost),
+    (2, one_site_after_the_other),
     (3, site_is_cut_off),
     (3, lock_is_seized),
     (1, lock_is_deleted),
@@ -190,10 +205,31 @@ fn source_is_lost(draft: &mut Draft, from: u64) {
     draft.fail(from, lasts, fault);
     let at = from + draft.seconds(1, 40);
     draft.order(at, &group.name, group.at.other());
-    if draft.dice.percent(40) {
-        let back = from + lasts + draft.seconds(1, 60);
+    if draft.dice.percent(60) {
+        let back = (from + lasts + draft.seconds(0, 60)).saturating_sub(10_000);
         draft.order(back, &group.name, group.at);
     }
+    perhaps_dies(draft, from);
+}
+
+/// Without a quorum site: the target is lost as soon as the source is back, and the group goes home before anybody
+/// could stop the copy there.
+fn one_site_after_the_other(draft: &mut Draft, from: u64) {
+    if draft.topology.has_quorum() {
+        return source_is_lost(draft, from);
+    }
+    let group = draft.some_group();
+    let loss = |side: Side| Fault::PowerLoss {
+        site: side.site().to_owned(),
+    };
+    let turn = from + draft.seconds(100, 140);
+    draft.fail(from, turn + 500 - from, loss(group.at));
+    let away = from + draft.seconds(1, 20);
+    draft.hasty(away, &group.name, group.at.other(), false);
+    let lasts = draft.seconds(120, 200);
+    draft.fail(turn, lasts, loss(group.at.other()));
+    let home = turn + draft.seconds(5, 40);
+    draft.hasty(home, &group.name, group.at, false);
 }
 
 fn site_is_cut_off(draft: &mut Draft, from: u64) {
@@ -213,6 +249,7 @@ fn site_is_cut_off(draft: &mut Draft, from: u64) {
     };
     draft.faults.push((at, lasts, fault));
     draft.order(from, &group.name, group.at.other());
+    perhaps_dies(draft, from);
 }
 
 fn lock_is_seized(draft: &mut Draft, from: u64) {
@@ -324,6 +361,7 @@ fn taints_on_target(draft: &mut Draft, from: u64) {
     let second = draft.some_group();
     let at = from + draft.seconds(0, 60);
     draft.order_with(at, &second.name, group.at.other(), false);
+    perhaps_dies(draft, from);
 }
 
 /// A group whose status on the target says `stopped` while a machine of it lives there, and taints on the target.
@@ -389,6 +427,7 @@ fn storage_trouble(draft: &mut Draft, from: u64) {
     let at = (from + draft.seconds(0, 20)).saturating_sub(10_000);
     draft.fail(at, lasts, fault);
     draft.order(from, &group.name, group.at.other());
+    perhaps_dies(draft, from);
 }
 
 fn odd_orders(draft: &mut Draft, from: u64) {

@@ -54,6 +54,12 @@ enum Verb {
     },
     /// Find or build the binaries of a real control plane, and print their folder.
     ControlPlane,
+    /// Run seeded simulations of faults over the real controllers; `--help` says more.
+    Storm {
+        /// What goes to the program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check layers, file sizes, module docs, spaces, scenarios and generated files.
     Tidy,
     /// Write the custom resource definitions to controllers/deploy/crds/.
@@ -139,6 +145,17 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             let folder = control_plane::find_or_make()?;
             writeln!(std::io::stdout(), "{}", folder.display()).context("failed to print")?;
             true
+        }
+        Verb::Storm { args } => {
+            let mut command =
+                repo.cargo(&["run", "--release", "--quiet", "-p", "sitedrill-storm", "--"]);
+            command.args(args);
+            let status = command.status().context("failed to start the storm")?;
+            return Ok(if status.success() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
         Verb::Tidy => report(&tidy::problems(repo)?, "tidy"),
         Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,

@@ -221,7 +221,7 @@ impl Lab {
                 seed: seed ^ u64::from(generation),
                 gate: Some(gate),
             };
-            Box::pin(run_protection_group_controller(config, told(stopped)))
+            Box::pin(run_protection_group_controller(config, Box::pin(told(stopped))))
         })
     }
 
@@ -254,7 +254,7 @@ impl Lab {
                 seed: seed ^ u64::from(generation),
                 gate: Some(gate),
             };
-            Box::pin(run_failover_controller(config, told(stopped)))
+            Box::pin(run_failover_controller(config, Box::pin(told(stopped))))
         })
     }
 }

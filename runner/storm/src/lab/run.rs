@@ -55,7 +55,7 @@ async fn simulate(plan: Arc<Plan>, options: &Options) -> anyhow::Result<History>
     let mut lab = Lab::build(Arc::clone(&plan), options).await?;
     let mut background = JoinSet::new();
     let world = lab.world.clone();
-    background.spawn(async move { world.run(std::future::pending()).await });
+    background.spawn(async move { world.run(Box::pin(std::future::pending())).await });
     lab.start_controllers();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let lab = Arc::new(lab);

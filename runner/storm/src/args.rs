@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -149,14 +150,12 @@ fn trace(history: &History) -> String {
     text.push('\n');
     for entry in &history.entries {
         let at = entry.at.duration_since(history.began).as_millis();
-        text.push_str(&format!(
-            "{at:>9}  {}\n",
-            crate::history::in_words(&entry.what)
-        ));
+        let what = crate::history::in_words(&entry.what);
+        let _ = writeln!(text, "{at:>9}  {what}");
     }
-    text.push_str(&format!("{:?}\n", history.end));
+    let _ = writeln!(text, "{:?}", history.end);
     for violation in judge(history) {
-        text.push_str(&format!("{violation:?}\n"));
+        let _ = writeln!(text, "{violation:?}");
     }
     text
 }

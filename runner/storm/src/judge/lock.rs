@@ -34,26 +34,11 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
                         locks.insert((site, group), held)
                     }
                 };
-                if let (Some(before), None) = (&before, now)
-                    && at_work.contains(&before.lock.owner)
-                    && before.lock.expires > entry.at
-                    && !by_hand(user)
-                {
-                    let message = format!(
-                        "the lock of {group} on {site} was taken from {}, whose failover is not over",
-                        before.lock.owner
-                    );
-                    verdict.broken(Rule::OneHolder, entry.at, message);
-                }
-                if let (Some(before), Some(now)) = (before, now)
-                    && before.lock.owner != now.owner
-                    && before.lock.expires > entry.at
-                    && !by_hand(user)
-                {
-                    let message = format!(
-                        "the lock of {group} on {site} passed from {} to {} without release or expiry",
-                        before.lock.owner, now.owner
-                    );
+                if let Some(message) = before.and_then(|before| {
+                    let alive = before.lock.expires > entry.at && !by_hand(user);
+                    alive.then(|| passed_on(&before, now.as_ref(), &at_work))?
+                }) {
+                    let message = format!("the lock of {group} on {site} {message}");
                     verdict.broken(Rule::OneHolder, entry.at, message);
                 }
             }
@@ -82,6 +67,22 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
             }
             _ => {}
         }
+    }
+}
+
+/// What is wrong with a lock that changed while it was held, if anything is.
+fn passed_on(before: &Held, now: Option<&LockLook>, at_work: &BTreeSet<String>) -> Option<String> {
+    let owner = &before.lock.owner;
+    match now {
+        None => at_work
+            .contains(owner)
+            .then(|| format!("was taken from {owner}, whose failover is not over")),
+        Some(now) => (*owner != now.owner).then(|| {
+            format!(
+                "passed from {owner} to {} without release or expiry",
+                now.owner
+            )
+        }),
     }
 }
 

@@ -21,10 +21,8 @@ pub(super) fn judge(history: &History, verdict: &mut Verdict) {
             Seen::Writers(writers) => state.writers.clone_from(writers),
             Seen::Lock {
                 group, user, now, ..
-            } => {
-                if now.is_none() && by_hand(user) {
-                    state.unlocked.insert(group, entry.at);
-                }
+            } if now.is_none() && by_hand(user) => {
+                state.unlocked.insert(group, entry.at);
             }
             Seen::Group {
                 site,

@@ -53,8 +53,8 @@ impl Outages {
     /// Whether a site cannot be reached then, or could not a moment ago.
     pub(super) fn silent(&self, site: &str, at: Timestamp) -> bool {
         self.cuts.iter().any(|(cut, from, until)| {
-            cut == site && *from <= at && until.checked_add(ECHO).is_ok_and(|until| at <= until)
-                || cut == site && *until == Timestamp::MAX && *from <= at
+            let over = until.checked_add(ECHO).unwrap_or(Timestamp::MAX);
+            cut == site && *from <= at && at <= over
         })
     }
 

@@ -221,7 +221,10 @@ impl Lab {
                 seed: seed ^ u64::from(generation),
                 gate: Some(gate),
             };
-            Box::pin(run_protection_group_controller(config, Box::pin(told(stopped))))
+            Box::pin(run_protection_group_controller(
+                config,
+                Box::pin(told(stopped)),
+            ))
         })
     }
 
@@ -262,6 +265,6 @@ impl Lab {
 async fn told(stopped: oneshot::Receiver<()>) {
     if stopped.await.is_err() {
         // Nobody is left who could say so.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

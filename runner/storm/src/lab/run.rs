@@ -227,9 +227,8 @@ impl Lab {
         let source = status.source_cluster.unwrap_or_default();
         let lost = self.plan.faults.iter().any(|fault| {
             let home = failover.spec.target_cluster.clone();
-            let cut = match &fault.fault {
-                Fault::SiteCutOff { site } => site,
-                _ => return false,
+            let Fault::SiteCutOff { site: cut } = &fault.fault else {
+                return false;
             };
             let target = self.directory.resolve(&home);
             let driven = target.map(|site| &self.directory.management_of(site).name);

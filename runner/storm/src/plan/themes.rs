@@ -536,8 +536,7 @@ fn leader_changes(draft: &mut Draft, from: u64) {
 
 fn machine_trouble(draft: &mut Draft, from: u64) {
     let group = draft.some_group();
-    let side = *draft.dice.pick(&Side::BOTH);
-    let site = side.site().to_owned();
+    let site = draft.dice.pick(&Side::BOTH).site().to_owned();
     let vm = format!("{}-vm-1", group.name);
     let fault = match draft.dice.below(3) {
         0 => Fault::NodeDies {

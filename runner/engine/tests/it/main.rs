@@ -2,6 +2,7 @@
 
 mod drills;
 mod fake;
+mod faults;
 mod observation;
 mod script;
 mod stage;

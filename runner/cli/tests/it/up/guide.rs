@@ -1,5 +1,6 @@
 //! The guide's commands as it writes them, with the context switched where it says so.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -195,7 +196,14 @@ fn scenario_5(kept: &Kept, kubectl: &Path) {
         "kubectl get protectiongroup pg-b -n site-recovery -w --request-timeout=60s",
     );
     let watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let watch = watch.expect("a shell starts");
+    let mut watch = watch.expect("a shell starts");
+    // Its first row is there before anything changes.
+    let mut rows = BufReader::new(watch.stdout.take().expect("its output was asked for"));
+    let mut seen = String::new();
+    while !seen.contains("pg-b") {
+        let read = rows.read_line(&mut seen).expect("kubectl writes text");
+        assert!(read > 0, "the watch ended before it showed a row: {seen}");
+    }
     let patch = |state: &str| {
         format!(
             "kubectl patch protectiongroup pg-b -n site-recovery --type=merge -p '{{\"spec\":{{\"desiredState\":\"{state}\"}}}}'"
@@ -217,8 +225,8 @@ fn scenario_5(kept: &Kept, kubectl: &Path) {
         .and_then(rustix::process::Pid::from_raw);
     let _ =
         rustix::process::kill_process(id.expect("a child has an id"), rustix::process::Signal::INT);
-    let seen = watch.wait_with_output().expect("a child can be waited for");
-    let seen = String::from_utf8_lossy(&seen.stdout);
+    rows.read_to_string(&mut seen).expect("kubectl writes text");
+    watch.wait().expect("a child can be waited for");
     let states: Vec<_> = seen
         .lines()
         .map(|line| {

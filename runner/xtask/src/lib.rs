@@ -7,7 +7,7 @@
 //! - [`tidy`]: what a machine can see of style;
 //! - [`generated`]: files that are written from code;
 //! - [`control_plane`]: the binaries of a real API server, found or built;
-//! - [`bench`]: figures of the embedded API server beside those of the real one;
+//! - [`mod@bench`]: figures of the embedded API server beside those of the real one;
 //! - [`stages`]: everything that must pass, one stage after another;
 //! - [`bless`]: writing anew what tests compare with.
 //!

@@ -28,6 +28,7 @@ mod interest;
 mod key;
 mod malformed;
 mod meter;
+mod news;
 mod own_writes;
 mod perform;
 mod protection_group;

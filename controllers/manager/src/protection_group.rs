@@ -15,11 +15,13 @@ use futures::future::BoxFuture;
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, Selector};
 use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
 use siterecovery_api::{CurrentState, ProtectionGroup, SiteName};
 use siterecovery_decide::Policy;
-use siterecovery_decide::protection_group::{Fetched, MachineLists, decide, understand};
+use siterecovery_decide::facts::InstanceFacts;
+use siterecovery_decide::protection_group::{Fetched, Machine, MachineLists, decide, understand};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::Instrument;
 
@@ -31,6 +33,7 @@ use crate::error::{Error, PassError};
 use crate::key::Key;
 use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured};
+use crate::news::News;
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
@@ -148,28 +151,38 @@ fn watch(
             }
         },
     );
-    watch_machines::<VirtualMachine>(&mut watches, context, client, sender);
-    watch_machines::<VirtualMachineInstance>(&mut watches, context, client, sender);
+    let of = (context, client);
+    watch_machines(&mut watches, of, sender, Machine::glance);
+    watch_machines(&mut watches, of, sender, InstanceFacts::of);
     watches
 }
 
-/// Whatever changes in a machine concerns the groups that claim it; which fields is all the same.
-fn watch_machines<K>(
+/// What changes in a machine concerns the groups that claim it, unless nothing that a decision looks at has changed.
+fn watch_machines<K, Facts>(
     watches: &mut Watches,
-    context: &Arc<Context>,
-    client: &Client,
+    (context, client): (&Arc<Context>, &Client),
     sender: &UnboundedSender<Key>,
+    facts: impl Fn(&K) -> Facts + Send + 'static,
 ) where
-    K: Resource<DynamicType = ()>,
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+    Facts: PartialEq + Send + 'static,
 {
     let machines = all_of::<K>(client, None);
     let (owner, keys) = (Arc::clone(context), sender.clone());
     let name = format!("{}s on {}", K::kind(&()), context.site);
+    let mut news = News::default();
     watches.add(name, machines, move |seen| {
         let machine = seen.object();
-        let labels = machine.whole_metadata().labels;
-        for key in owner.claims().claimants(&Key::of(machine), labels.as_ref()) {
-            send(&keys, key);
+        let read = machine.read::<K>();
+        let metadata = match &read {
+            Ok(understood) => understood.meta(),
+            Err(invalid) => &invalid.metadata,
+        };
+        let shown = read.as_ref().ok().map(&facts);
+        if news.is(&seen, |_| (metadata.labels.clone(), shown)) {
+            for key in owner.claims().claimants(&Key::of(machine), metadata.labels.as_ref()) {
+                send(&keys, key);
+            }
         }
     });
 }

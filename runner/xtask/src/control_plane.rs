@@ -74,11 +74,14 @@ pub fn cached(cache: &Path) -> Option<PathBuf> {
 }
 
 fn cache_folder() -> anyhow::Result<PathBuf> {
+    Ok(user_cache()?.join(CACHE))
+}
+
+/// The folder for what this user's programs can make again.
+pub(crate) fn user_cache() -> anyhow::Result<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    Ok(base
-        .context("neither XDG_CACHE_HOME nor HOME is set")?
-        .join(CACHE))
+    base.context("neither XDG_CACHE_HOME nor HOME is set")
 }
 
 /// Asks `setup-envtest`, where it is installed.

@@ -7,6 +7,7 @@
 //! - [`tidy`]: what a machine can see of style;
 //! - [`generated`]: files that are written from code;
 //! - [`control_plane`]: the binaries of a real API server, found or built;
+//! - [`clients`]: stock clients that tests use, found or fetched;
 //! - [`mod@bench`]: figures of the embedded API server beside those of the real one;
 //! - [`stages`]: everything that must pass, one stage after another;
 //! - [`bless`]: writing anew what tests compare with.
@@ -15,6 +16,7 @@
 
 pub mod bench;
 pub mod bless;
+pub mod clients;
 pub mod control_plane;
 pub mod generated;
 pub mod layers;
@@ -54,6 +56,8 @@ enum Verb {
     },
     /// Find or build the binaries of a real control plane, and print their folder.
     ControlPlane,
+    /// Find or fetch kubectl, helm and Python's Kubernetes clients for the tests that use them.
+    Clients,
     /// Run seeded simulations of faults over the real controllers; `--help` says more.
     Storm {
         /// What goes to the program.
@@ -146,6 +150,7 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stdout(), "{}", folder.display()).context("failed to print")?;
             true
         }
+        Verb::Clients => report(&clients::find_or_fetch()?, "clients"),
         Verb::Storm { args } => {
             let mut command =
                 repo.cargo(&["run", "--release", "--quiet", "-p", "sitedrill-storm", "--"]);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::clients;
 use crate::control_plane;
 use crate::repo::{Repo, say};
 use crate::tidy;
@@ -68,12 +69,14 @@ struct Course {
     without_control_plane: bool,
     /// The folder of a real control plane's binaries.
     assets: Option<PathBuf>,
+    /// What is left out, and why.
+    left_out: Vec<String>,
     counts: Counts,
 }
 
 type Stage = (&'static str, fn(&Repo, &mut Course) -> anyhow::Result<()>);
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     ("format", |repo, _| {
         pass(repo.cargo(&["fmt", "--all", "--check"]))
     }),
@@ -95,6 +98,7 @@ const STAGES: [Stage; 7] = [
         pass(command)
     }),
     ("control plane", |_, course| find_control_plane(course)),
+    ("clients", |_, course| find_clients(course)),
     ("tests", tests),
 ];
 
@@ -129,6 +133,9 @@ pub fn run(repo: &Repo, options: Options) -> anyhow::Result<bool> {
             say(&format!("=== {name}: {} in {}", word(end), seconds(took)));
         }
         results.push(StageResult { name, end, took });
+    }
+    for line in &course.left_out {
+        say(&format!("NOT RUN: {line}"));
     }
     say(&summary(&results, course.counts));
     Ok(results.iter().all(|result| result.end == End::Passed))
@@ -216,7 +223,9 @@ fn pure(repo: &Repo) -> anyhow::Result<()> {
 
 fn find_control_plane(course: &mut Course) -> anyhow::Result<()> {
     if course.without_control_plane {
-        say("NOT RUN: every test on a real kube-apiserver, because of --without-control-plane");
+        let line = "every test on a real kube-apiserver, because of --without-control-plane";
+        say(&format!("NOT RUN: {line}"));
+        course.left_out.push(line.to_owned());
         return Ok(());
     }
     let folder = control_plane::find_or_make().context(
@@ -224,6 +233,16 @@ fn find_control_plane(course: &mut Course) -> anyhow::Result<()> {
     )?;
     say(&format!("control plane: {}", folder.display()));
     course.assets = Some(folder);
+    Ok(())
+}
+
+/// A client that cannot be had leaves its tests out, which the summary repeats.
+fn find_clients(course: &mut Course) -> anyhow::Result<()> {
+    for missing in clients::find_or_fetch()? {
+        let line = format!("every test with it; {missing}");
+        say(&format!("NOT RUN: {line}"));
+        course.left_out.push(line);
+    }
     Ok(())
 }
 

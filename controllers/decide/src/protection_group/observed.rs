@@ -77,6 +77,16 @@ pub struct Machine {
     pub problem: Option<String>,
 }
 
+impl Machine {
+    /// Everything a decision looks at, so two that are equal need no second look. Which version it was read in is no
+    /// part of it.
+    pub fn glance(vm: &VirtualMachine) -> Self {
+        let mut glance = machine(vm);
+        glance.version.resource_version.clear();
+        glance
+    }
+}
+
 /// Everything one pass over a `ProtectionGroup` fetched.
 #[derive(Clone, Debug)]
 pub struct Fetched {

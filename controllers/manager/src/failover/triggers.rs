@@ -1,6 +1,6 @@
 //! What makes the Failover Controller look at a Failover again: watches on every site.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -19,6 +19,7 @@ use super::{Context, is_active};
 use crate::backoff::WatchBackoff;
 use crate::interest::Subject;
 use crate::key::Key;
+use crate::news::News;
 use crate::slim::Brought;
 use crate::storage::{LinstorClient, drbd_volume};
 use crate::telemetry::chain;
@@ -265,39 +266,6 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
                 on_volume.changed(&Subject::Volume(seen.object().name_any()));
             },
         );
-    }
-}
-
-/// What a watch has shown of each object so far, to tell news from repetition.
-struct News<Facts>(BTreeMap<Key, Facts>);
-
-impl<Facts> Default for News<Facts> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<Facts: PartialEq> News<Facts> {
-    /// Whether these facts of the object differ from the last ones, or the object is gone.
-    fn is(&mut self, seen: &Seen, facts: impl FnOnce(&Brought) -> Facts) -> bool {
-        let key = Key::of(seen.object());
-        match seen {
-            Seen::Gone(_) => {
-                self.0.remove(&key);
-                true
-            }
-            // Changes may have been missed before a new start, on whatever site was cut off.
-            Seen::Listed(object) => {
-                self.0.insert(key, facts(object));
-                true
-            }
-            Seen::Changed(object) => {
-                let facts = facts(object);
-                let known = self.0.get(&key) == Some(&facts);
-                self.0.insert(key, facts);
-                !known
-            }
-        }
     }
 }
 

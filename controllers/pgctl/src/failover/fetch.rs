@@ -4,13 +4,14 @@
 //! Storage is not asked: no refusal at the front door depends on it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
 use futures::future::join_all;
-use kube::api::{Api, DynamicObject, ListParams};
-use kube::core::ApiResource;
-use kube::{Resource, ResourceExt as _};
+use kube::Resource;
+use kube::api::ListParams;
+use kube::core::Request;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use siterecovery_api::{ProtectionGroup, SiteDirectory};
 use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, planned};
 
@@ -79,29 +80,34 @@ fn namespaces(home: &str, groups: &[ProtectionGroup]) -> BTreeSet<String> {
 /// understood is left out, as in the controllers.
 async fn list<K>(site: &Site, namespace: Option<&str>) -> Result<Vec<K>, ReadError>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    let kind = ApiResource::erase::<K>(&());
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(site.client.clone(), namespace, &kind),
-        None => Api::all_with(site.client.clone(), &kind),
+    let request = Request::new(K::url_path(&(), namespace)).list(&ListParams::default());
+    let answer = async {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        site.client.request::<Texts>(request).await
     };
-    match limited(api.list(&ListParams::default())).await {
-        Ok(list) => Ok(list.items.into_iter().filter_map(parse).collect()),
+    match limited(answer).await {
+        Ok(list) => Ok(list.items.iter().filter_map(|text| parse(text)).collect()),
         Err(ReadError::NotFound(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-fn parse<K>(object: DynamicObject) -> Option<K>
+/// A list of which each object is understood by itself.
+#[derive(Deserialize)]
+struct Texts {
+    items: Vec<Box<RawValue>>,
+}
+
+fn parse<K>(object: &RawValue) -> Option<K>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    let name = object.name_any();
-    match object.try_parse() {
+    match serde_json::from_str(object.get()) {
         Ok(parsed) => Some(parsed),
         Err(error) => {
-            tracing::debug!(kind = %K::kind(&()), name, %error, "an object cannot be understood");
+            tracing::debug!(kind = %K::kind(&()), %error, object = object.get(), "an object cannot be understood");
             None
         }
     }

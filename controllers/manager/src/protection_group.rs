@@ -180,7 +180,10 @@ fn watch_machines<K, Facts>(
         };
         let shown = read.as_ref().ok().map(&facts);
         if news.is(&seen, |_| (metadata.labels.clone(), shown)) {
-            for key in owner.claims().claimants(&Key::of(machine), metadata.labels.as_ref()) {
+            for key in owner
+                .claims()
+                .claimants(&Key::of(machine), metadata.labels.as_ref())
+            {
                 send(&keys, key);
             }
         }

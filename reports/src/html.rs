@@ -40,6 +40,7 @@ pub fn html(record: &RunRecord) -> String {
                 main {
                     (banner(record))
                     (overview(record))
+                    (tallies(record))
                     (problem::all(record))
                     @if !record.drills.is_empty() {
                         h2 { "Drills in detail" }
@@ -165,6 +166,30 @@ fn overview(record: &RunRecord) -> Markup {
                 tbody {
                     @for (index, drill) in record.drills.iter().enumerate() {
                         (overview_row(drill, index))
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// What was measured over the repetitions of drills.
+fn tallies(record: &RunRecord) -> Markup {
+    html! {
+        @if !record.tallies.is_empty() {
+            h2 { "Over all repetitions" }
+            div class="sheet" { table {
+                thead { tr { th { "Drill" } th { "Measure" } th { "Value" } th class="num" { "Times" } } }
+                tbody {
+                    @for tally in &record.tallies {
+                        @for (value, count) in &tally.counts {
+                            tr {
+                                td { (one_line(&tally.drill)) }
+                                td { (one_line(&tally.name)) }
+                                td { (one_line(value)) }
+                                td class="num" { (count) }
+                            }
+                        }
                     }
                 }
             } }

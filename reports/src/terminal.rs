@@ -142,6 +142,7 @@ impl Terminal {
             | EventKind::StepSkipped { .. }
             | EventKind::Observed(_)
             | EventKind::Fault(_)
+            | EventKind::ValueMeasured(_)
             | EventKind::FailoverMeasured(_)
             | EventKind::ChapterFinished { .. } => Ok(()),
         }

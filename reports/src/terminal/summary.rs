@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use sitedrill_model::Verdict;
-use sitedrill_model::record::{DrillRecord, RunRecord};
+use sitedrill_model::record::{DrillRecord, RunRecord, Tally};
 
 use crate::failure::{cause, passage};
 use crate::measure::{Rto, drill_rto, site_seconds, tally, verdict_name, wall_seconds};
@@ -27,15 +27,32 @@ pub fn summary(record: &RunRecord, look: Look) -> String {
         out.push_str(&problem(record, drill, look));
         out.push('\n');
     }
-    for line in table(&record.drills, look) {
+    for line in table(record, look) {
         out.push_str(line.trim_end());
         out.push('\n');
+    }
+    for tally in &record.tallies {
+        let _ = writeln!(out, "{}", tally_line(tally));
     }
     out.push_str(&totals(record));
     if let Some(run) = &record.run {
         let _ = writeln!(out, "reports: {}", one_line(&run.wall.out));
     }
     out
+}
+
+/// `lock-race: terminal-1 was Failed 97 times, Succeeded 103 times`.
+fn tally_line(tally: &Tally) -> String {
+    let counts = tally.counts.iter().map(|(value, count)| {
+        let times = if *count == 1 { "time" } else { "times" };
+        format!("{} {count} {times}", one_line(value))
+    });
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    format!(
+        "{}: {} was {counts}",
+        one_line(&tally.drill),
+        one_line(&tally.name)
+    )
 }
 
 fn is_problem(drill: &DrillRecord) -> bool {
@@ -53,7 +70,9 @@ fn problem(record: &RunRecord, drill: &DrillRecord, look: Look) -> String {
 }
 
 /// One line a drill, in columns.
-fn table(drills: &[DrillRecord], look: Look) -> Vec<String> {
+fn table(record: &RunRecord, look: Look) -> Vec<String> {
+    let drills = &record.drills;
+    let slow = record.run.as_ref().and_then(|run| run.slow_seconds);
     let rows: Vec<[String; 4]> = drills.iter().map(cells).collect();
     let width = |column: usize, most: usize| {
         let widths = rows.iter().map(|row| row[column].chars().count());
@@ -66,7 +85,11 @@ fn table(drills: &[DrillRecord], look: Look) -> Vec<String> {
     let line = |(drill, row): (&DrillRecord, &[String; 4])| {
         let verdict = verdict_word(drill.verdict, look);
         let gap = " ".repeat(words - word(drill.verdict).len());
-        let note = note(drill);
+        let is_slow = wall_seconds(drill)
+            .zip(slow)
+            .is_some_and(|(wall, slow)| wall > slow);
+        let mark = if is_slow { "slow  " } else { "" };
+        let note = format!("{mark}{}", note(drill));
         format!(
             "{verdict}{gap}  {:names$}  {:>site$}  {:rto$}  {:>wall$}  {note}",
             row[0], row[1], row[2], row[3]

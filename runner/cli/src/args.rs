@@ -69,6 +69,12 @@ pub struct RunArgs {
     /// Start no further drill once one has not passed.
     #[arg(long)]
     pub fail_fast: bool,
+    /// What is done by hand.
+    #[command(flatten)]
+    pub by_hand: HandArgs,
+    /// Mark drills in the summary that took longer than this here [default: 10s in virtual time, 10m in real time].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub slow: Option<Duration>,
     /// End the run after this time as Ctrl-C would: `90s`, `10m`, `2h`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
@@ -87,6 +93,18 @@ pub struct RunArgs {
     /// What stdout carries: a summary for people, or the record as JSON.
     #[arg(long, value_enum, default_value_t = OutputArg::Text)]
     pub output: OutputArg,
+}
+
+/// What is done by hand.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct HandArgs {
+    /// Wait for Enter before each step; one drill at a time.
+    #[arg(long, conflicts_with = "jobs")]
+    pub step: bool,
+    /// When a drill does not pass, leave its sites as they are, say how to reach them, and wait for Enter before the
+    /// cleanup. Needs real time; one drill at a time.
+    #[arg(long, conflicts_with = "jobs")]
+    pub pause_on_failure: bool,
 }
 
 /// Which of the drills.

@@ -9,6 +9,9 @@ pub mod controllers;
 pub mod disturb;
 pub mod lie;
 pub mod mutation;
+pub mod open;
+pub mod pace;
+pub mod programs;
 pub mod wire;
 
 use std::sync::Arc;
@@ -25,6 +28,8 @@ use crate::signals::{Shutdown, pair};
 use crate::snapshots::{SnapshotFolder, SnapshotMode};
 use composition::{Composition, Wanted, early_end};
 use mutation::Mutation;
+use open::OpenLab;
+use pace::{ByHand, Console};
 use wire::Wires;
 
 /// The Failover Controller's name as a lock holder: the guide's example.
@@ -43,6 +48,8 @@ pub struct LabConfig {
     pub snapshots: SnapshotMode,
     /// How the system under test is made wrong; only `selftest` and tests do that.
     pub mutations: Vec<Mutation>,
+    /// Whether somebody follows the drills by hand.
+    pub by_hand: Option<ByHand>,
 }
 
 /// What one drill says, with the clock that its words are stamped with.
@@ -106,9 +113,17 @@ async fn lab(drill: &Drill, config: &LabConfig, voice: &Voice, shutdown: &Shutdo
     for site in &lab.sites {
         voice.say(EventKind::SiteReady(info(site)));
     }
+    let open = match open(&lab, drill, config).await {
+        Ok(open) => open,
+        Err(failure) => return (failure.kind.verdict(), Some(failure)),
+    };
     let (stop, stopped) = pair();
     let mut parts = lab.start_parts(&stopped);
-    let target = target(&lab, drill, config);
+    let mut target = target(&lab, open.as_ref(), drill, config);
+    if let Some(by_hand) = &config.by_hand {
+        let folder = open.as_ref().map(|open| open.folder().to_owned());
+        target.pace = Some(Arc::new(Console::new(by_hand.clone(), folder, shutdown)));
+    }
     let verdict = run_drill(drill, &target, voice.emitter.sink(), shutdown.wait()).await;
     let early = early_end(&mut parts);
     stop.ask();
@@ -129,18 +144,30 @@ fn policy(config: &LabConfig) -> Policy {
 
 /// Whether the product's clients must go over lines of ours. Where not, they go straight, which is faster.
 fn needs_wires(drill: &Drill, config: &LabConfig) -> bool {
-    let mut steps = drill.chapters.iter().flat_map(|chapter| {
-        let acted = chapter.actors.iter().flat_map(|actor| &actor.steps);
-        acted.chain(&chapter.then).chain(&chapter.always)
-    });
     let is_on_the_wire =
         |action: &Action| matches!(action, Action::Fault(it) if it.fault.is_on_the_wire());
     config.mutations.iter().any(|it| it.lie().is_some())
-        || steps.any(|step| is_on_the_wire(&step.action))
+        || drill.steps().any(|step| is_on_the_wire(&step.action))
 }
 
-fn target(lab: &Composition, drill: &Drill, config: &LabConfig) -> Target {
-    let operator: Arc<dyn Operator> = Arc::new(lab.operator());
+/// Opens the sites to other programs, where the drill starts some or somebody wants to look.
+async fn open(
+    lab: &Composition,
+    drill: &Drill,
+    config: &LabConfig,
+) -> Result<Option<OpenLab>, Failure> {
+    let looks = config.by_hand.as_ref().is_some_and(|it| it.pauses);
+    let is_needed = looks || drill.first_program().is_some();
+    if !is_needed || config.time == TimeMode::Virtual {
+        return Ok(None);
+    }
+    OpenLab::open(lab, &drill.name).await.map(Some)
+}
+
+fn target(lab: &Composition, open: Option<&OpenLab>, drill: &Drill, config: &LabConfig) -> Target {
+    let mut operator = lab.operator();
+    operator.programs = open.map(|open| open.programs(&drill.file));
+    let operator: Arc<dyn Operator> = Arc::new(operator);
     Target {
         sites: lab.sites.iter().map(engine_site).collect(),
         namespace: lab.policy.namespace.clone(),
@@ -154,6 +181,7 @@ fn target(lab: &Composition, drill: &Drill, config: &LabConfig) -> Target {
             config.snapshots,
         )),
         disturber: Arc::new(lab.disturber()),
+        pace: None,
     }
 }
 

@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 use pgctl::{Finished, Outcome, Output};
-use sitedrill_engine::{CommandOutcome, CommandResult, Operator, OutputSink};
+use sitedrill_engine::{CommandOutcome, CommandResult, Operator, OutputSink, TargetError};
 use sitedrill_model::event::Stream;
+use sitedrill_model::scenario::Command;
+
+use crate::lab::programs::Programs;
 
 /// Runs pgctl as a library, each actor with clients in its own name.
 pub struct InProcess {
@@ -11,6 +14,8 @@ pub struct InProcess {
     pub context: Box<dyn Fn(&str) -> pgctl::Context + Send + Sync>,
     /// Whether a line comes out wrong, to show that somebody would notice.
     pub changes_a_line: bool,
+    /// Starts programs, where the sites are open to them.
+    pub programs: Option<Programs>,
 }
 
 #[async_trait]
@@ -23,6 +28,21 @@ impl Operator for InProcess {
         };
         let finished = pgctl::run(&words(args), &context, &mut output).await;
         translate(finished)
+    }
+
+    async fn program(
+        &self,
+        actor: &str,
+        command: &Command,
+        output: OutputSink,
+    ) -> Result<i32, TargetError> {
+        match &self.programs {
+            Some(programs) => programs.run(actor, command, &output).await,
+            None => Err(TargetError {
+                attempt: "let a program in: the sites live in virtual time".to_owned(),
+                source: None,
+            }),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod resume;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sitedrill_model::Verdict;
 use sitedrill_model::event::{Event, EventKind, FORMAT, RunInfo, Wall, WallStart};
@@ -38,6 +39,8 @@ pub struct RunConfig {
     pub run_id: String,
     /// The command that repeats the run.
     pub command: String,
+    /// Drills that take longer than this here are marked as slow.
+    pub slow: Option<Duration>,
 }
 
 /// What a run left behind.
@@ -104,6 +107,7 @@ fn run_info(config: &RunConfig) -> RunInfo {
         sites: config.lab.provider.name().to_owned(),
         selected: config.drills.len(),
         command: config.command.clone(),
+        slow_seconds: config.slow.map(|slow| slow.as_secs_f64()),
         wall: WallStart {
             started: wall_now(),
             run: config.run_id.clone(),

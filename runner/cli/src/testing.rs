@@ -152,6 +152,7 @@ impl DrillTest {
             seed: self.seed,
             snapshots: snapshot_mode(),
             mutations: self.mutations.clone(),
+            by_hand: None,
         };
         let (_stop, shutdown) = signals::pair();
         let (verdict, failure) = run_in_lab(&self.selected.drill, &config, &voice, &shutdown);

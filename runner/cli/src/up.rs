@@ -239,7 +239,8 @@ fn closed(port: u16, error: &dyn std::error::Error) -> String {
     }
 }
 
-fn open_site((site, door): (&Site, &Door)) -> OpenSite {
+/// What programs outside need to know of a site.
+pub(crate) fn open_site((site, door): (&Site, &Door)) -> OpenSite {
     OpenSite {
         name: site.plan.name.clone(),
         role: site.plan.role.as_str().to_owned(),

@@ -1,29 +1,61 @@
 //! Actors: named sequences of steps, side by side.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use sitedrill_model::event::{StepId, StepOutcome};
-use sitedrill_model::scenario::{Scenario, Step};
-use sitedrill_model::{Failure, FailureKind, Verdict};
+use sitedrill_model::scenario::{Action, Actor, Scenario, Step};
+use sitedrill_model::{Failure, FailureKind, Verdict, derive_seed};
 
 use crate::core::{ALWAYS, Input, THEN};
 use crate::shared::Shared;
 use crate::steps::{self, Stage};
 
+/// How many delays there are: 0, 1 and 2 ms.
+const MOST_DELAYS: u64 = 3;
+
 /// Runs all actors side by side until each has ended or stopped; whether all passed.
 pub(crate) async fn run_all(stage: &Stage<'_>) -> bool {
-    let actors = stage.scenario.actors.iter();
-    // In the order written; woken ones are polled in the order of waking, so the run is the same each time.
+    // Who begins comes from the seed; woken ones are polled in the order of waking, so the same seed gives the same run,
+    // and another seed another winner where actors race.
+    let seed = stage.target.seed;
+    let actors = in_seeds_order(&stage.scenario.actors, seed);
+    let race = actors.iter().filter(|actor| races(actor)).count() > 1;
     let mut running: FuturesUnordered<_> = actors
-        .map(|actor| run(&actor.name, &actor.steps, stage))
+        .into_iter()
+        .map(|actor| async move {
+            if race && races(actor) {
+                tokio::time::sleep(delay(actor, seed)).await;
+            }
+            run(&actor.name, &actor.steps, stage).await
+        })
         .collect();
     let mut all_passed = true;
     while let Some(passed) = running.next().await {
         all_passed &= passed;
     }
     all_passed
+}
+
+/// The actors in the order in which they begin.
+fn in_seeds_order(actors: &[Actor], seed: u64) -> Vec<&Actor> {
+    let mut actors: Vec<&Actor> = actors.iter().collect();
+    actors.sort_by_cached_key(|actor| derive_seed(seed, &format!("actor {}", actor.name)));
+    actors
+}
+
+/// Whether an actor begins by itself. One that awaits a fact first has its place in the order.
+fn races(actor: &Actor) -> bool {
+    let first = actor.steps.first();
+    first.is_some_and(|step| !matches!(step.action, Action::Await(_)))
+}
+
+/// How long after the others an actor begins, in whole milliseconds, so that some begin at the same instant.
+/// Objects that were made at the same instant have an order of their own, which has nothing to do with who was first.
+fn delay(actor: &Actor, seed: u64) -> Duration {
+    Duration::from_millis(derive_seed(seed, &format!("delay of {}", actor.name)) % MOST_DELAYS)
 }
 
 /// Runs the steps of `then`; whether all passed.
@@ -35,6 +67,7 @@ pub(crate) async fn run_then(stage: &Stage<'_>) -> bool {
 pub(crate) async fn run_always(stage: &Stage<'_>) {
     for (index, step) in stage.scenario.always.iter().enumerate() {
         let id = id(ALWAYS, index);
+        stage.at_pace(&id, step).await;
         stage.shared.take(Input::StepStarted { id: &id, step });
         let outcome = as_cleanup(Box::pin(steps::run(&id, step, stage)).await);
         stage.shared.take(Input::StepFinished { id: &id, outcome });
@@ -45,6 +78,7 @@ pub(crate) async fn run_always(stage: &Stage<'_>) {
 async fn run(actor: &str, steps: &[Step], stage: &Stage<'_>) -> bool {
     for (index, step) in steps.iter().enumerate() {
         let id = id(actor, index);
+        stage.at_pace(&id, step).await;
         stage.shared.take(Input::StepStarted { id: &id, step });
         let outcome = Box::pin(steps::run(&id, step, stage)).await;
         let passed = outcome.verdict == Verdict::Passed;
@@ -113,4 +147,27 @@ fn as_cleanup(mut outcome: StepOutcome) -> StepOutcome {
         outcome.verdict = failure.kind.verdict();
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_two_actors_begins_under_some_seeds_and_always_the_same_under_one_seed() {
+        let actor = |name: &str| Actor {
+            name: name.to_owned(),
+            steps: Vec::new(),
+        };
+        let actors = [actor("terminal-1"), actor("terminal-2")];
+        let first = |seed| in_seeds_order(&actors, seed)[0].name.clone();
+        let begun = (0..200).filter(|seed| first(*seed) == "terminal-1").count();
+        assert!((60..140).contains(&begun), "{begun} of 200");
+        let delays = |seed| [delay(&actors[0], seed), delay(&actors[1], seed)];
+        let ahead = |seed: &u64| delays(*seed)[0] < delays(*seed)[1];
+        let behind = |seed: &u64| delays(*seed)[0] > delays(*seed)[1];
+        assert!((0..200).filter(ahead).count() > 40);
+        assert!((0..200).filter(behind).count() > 40);
+        assert!((0..200).all(|seed| first(seed) == first(seed) && delays(seed) == delays(seed)));
+    }
 }

@@ -155,6 +155,7 @@ async fn play(
     shared.change(|core| (core.arm(now), ()));
     in_time(shared, act(&stage, shutdown)).await;
     shared.core().clean_up();
+    pause_on_failure(&stage, shutdown).await;
     // First, so that what `always` does meets sites that work.
     let work = async {
         faults::lift_all(target, shared).await;
@@ -186,6 +187,18 @@ async fn act(stage: &Stage<'_>, shutdown: &mut Shutdown<'_>) {
     if let Err(failure) = shutdown.or(work).await {
         actors::abandon(scenario, shared, &failure);
         shared.take(Input::Failed(failure));
+    }
+}
+
+/// Leaves everything as it is after a failure, until whoever looks at it has seen enough.
+async fn pause_on_failure(stage: &Stage<'_>, shutdown: &mut Shutdown<'_>) {
+    let verdict = stage.shared.core().act().verdict;
+    let (Some(pace), true) = (&stage.target.pace, verdict > Verdict::Passed) else {
+        return;
+    };
+    let looked = shutdown.or(pace.after_failure(&stage.scenario.name)).await;
+    if let Err(failure) = looked {
+        stage.shared.take(Input::Failed(failure));
     }
 }
 

@@ -46,6 +46,6 @@ mod waiting;
 pub use drill::run_drill;
 pub use emitter::Emitter;
 pub use target::{
-    CommandOutcome, CommandResult, Disturber, EventSink, Fixture, Now, Operator, OutputSink, Site,
-    SnapshotVerdict, Snapshots, Target, TargetError,
+    CommandOutcome, CommandResult, Disturber, EventSink, Fixture, Now, Operator, OutputSink, Pace,
+    Site, SnapshotVerdict, Snapshots, Target, TargetError,
 };

@@ -349,9 +349,10 @@ fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
         Action::Patch(patch) => of(&patch.object),
         Action::Delete(object) => of(object),
         Action::Observe(observe) => of(&observe.object),
-        Action::Save(save) => of(&save.object),
+        Action::Save(save) | Action::Measure(save) => of(&save.object),
         Action::Await(condition) | Action::Expect(condition) => spoken_of(condition),
         Action::Pgctl(_)
+        | Action::Program(_)
         | Action::Apply(_)
         | Action::Return(_)
         | Action::Sleep(_)

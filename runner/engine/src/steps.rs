@@ -13,9 +13,11 @@ mod expect;
 mod observe;
 mod patch;
 mod pgctl;
+mod program;
 mod return_;
 mod save;
 mod sleep;
+mod transcript;
 
 use std::sync::Arc;
 
@@ -47,6 +49,13 @@ impl Stage<'_> {
         })
     }
 
+    /// Waits for whoever follows the drill by hand.
+    pub(crate) async fn at_pace(&self, id: &StepId, step: &Step) {
+        if let Some(pace) = &self.target.pace {
+            pace.before_step(&id.actor, &step.text).await;
+        }
+    }
+
     fn rest(&self, object: &ObjectRef) -> Result<Rest, Failure> {
         let client = client_of(self.target, &object.site)?;
         let resource = crate::kinds::resource(object.kind);
@@ -71,9 +80,11 @@ async fn run_resolved(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcom
         Action::Expect(condition) => expect::run(condition, step, stage).await,
         Action::Sleep(sleep) => sleep::run(sleep).await,
         Action::Save(save) => limited(within, step, save::run(save, step, stage)).await,
+        Action::Measure(it) => limited(within, step, save::measure(it, step, stage)).await,
         Action::Fault(it) => crate::faults::inject(it, step, stage).await,
         Action::Lift(name) => crate::faults::lift(name, step, stage).await,
         Action::Pgctl(it) => limited(within, step, pgctl::run(it, id, step, stage)).await,
+        Action::Program(it) => limited(within, step, program::run(it, id, step, stage)).await,
         Action::Patch(it) => limited(within, step, patch::run(it, step, stage)).await,
         Action::Apply(it) => limited(within, step, apply::run(it, step, stage)).await,
         Action::Delete(it) => limited(within, step, delete::run(it, step, stage)).await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sitedrill_model::event::{Event, SiteInfo, Stream};
-use sitedrill_model::scenario::{Fault, Given};
+use sitedrill_model::scenario::{Command, Fault, Given};
 
 /// The time of the sites.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -29,6 +29,8 @@ pub struct Target {
     pub snapshots: Arc<dyn Snapshots>,
     /// Breaks things on purpose.
     pub disturber: Arc<dyn Disturber>,
+    /// Follows the drill by hand; `None` where it goes at its own pace.
+    pub pace: Option<Arc<dyn Pace>>,
 }
 
 /// One site.
@@ -53,6 +55,30 @@ pub type OutputSink = Arc<dyn Fn(Stream, &str) + Send + Sync>;
 pub trait Operator: Send + Sync {
     /// Runs pgctl with these words in the name of an actor, and says how it ended.
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult;
+
+    /// Starts a program in the name of an actor, and answers with its exit code once it has ended, with all that it
+    /// started. Where the future is dropped they end at once.
+    async fn program(
+        &self,
+        _actor: &str,
+        command: &Command,
+        _output: OutputSink,
+    ) -> Result<i32, TargetError> {
+        Err(TargetError {
+            attempt: format!("start {}: no program is started here", command.name()),
+            source: None,
+        })
+    }
+}
+
+/// Somebody who follows a drill by hand.
+#[async_trait]
+pub trait Pace: Send + Sync {
+    /// Returns when a step may begin.
+    async fn before_step(&self, actor: &str, text: &str);
+
+    /// Returns when the cleanup of a chapter that did not pass may begin.
+    async fn after_failure(&self, chapter: &str);
 }
 
 /// How a command ended.

@@ -105,6 +105,8 @@ pub enum EventKind {
     Observed(Observation),
     /// A fault was injected, was seen to work, or is gone.
     Fault(FaultNote),
+    /// A `measure` step read a value.
+    ValueMeasured(MeasuredValue),
     /// A failover came to its end and was measured.
     FailoverMeasured(FailoverMeasurement),
     /// How an invariant fared over a chapter.
@@ -137,7 +139,7 @@ pub enum EventKind {
 }
 
 /// What a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunInfo {
     /// See [`FORMAT`].
@@ -154,6 +156,9 @@ pub struct RunInfo {
     pub selected: usize,
     /// The command that repeats the run.
     pub command: String,
+    /// Drills that took longer than this on the machine are marked as slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_seconds: Option<f64>,
     /// Of the machine that runs the drills.
     pub wall: WallStart,
 }
@@ -336,6 +341,16 @@ impl FaultChange {
             Self::LeftOver => "left over, lifted at the end",
         }
     }
+}
+
+/// A value that a drill puts into its report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredValue {
+    /// The name that the step gives it.
+    pub name: String,
+    /// The value as text.
+    pub value: String,
 }
 
 /// The measure of one failover that ended.

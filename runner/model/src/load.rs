@@ -16,10 +16,12 @@ use crate::syntax::{Head, Pos, ScenarioFile, SuiteFile};
 use crate::{Location, Problem, derive_seed};
 
 pub use self::discover::discover;
+pub use self::unused::unused_blocks;
 
-mod blocks;
+pub(crate) mod blocks;
 mod discover;
 mod suite;
+mod unused;
 
 /// What every drill's `apiVersion` is.
 pub const API_VERSION: &str = "sitedrill/v1";
@@ -29,6 +31,8 @@ pub const API_VERSION: &str = "sitedrill/v1";
 pub struct Loaded {
     /// Sorted by file; at least one.
     pub drills: Vec<LoadedDrill>,
+    /// The files of the blocks that they use.
+    pub blocks: BTreeSet<String>,
 }
 
 /// A drill, and where it was found.
@@ -141,7 +145,8 @@ pub fn parse(found: &[Found], read: &Read<'_>) -> Result<Loaded, Vec<Problem>> {
         }
     }
     if library.problems.is_empty() {
-        Ok(Loaded { drills })
+        let blocks = library.blocks();
+        Ok(Loaded { drills, blocks })
     } else {
         Err(library.problems.into_iter().collect())
     }
@@ -229,6 +234,19 @@ impl Library<'_> {
                 Some(Document::Scenario(_)) | None => None,
             });
         suites.collect()
+    }
+
+    /// The files of all blocks that are used.
+    fn blocks(&self) -> BTreeSet<String> {
+        let scenarios = self
+            .files
+            .values()
+            .filter_map(|entry| match &entry.document {
+                Some(Document::Scenario(scenario)) => Some(scenario),
+                Some(Document::Suite(_)) | None => None,
+            });
+        let files = scenarios.flat_map(|scenario| scenario.blocks.files.iter());
+        files.cloned().collect()
     }
 
     /// Notes every name that two files have.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::load::blocks::Used;
 use crate::scenario::{Actor, Invariant, InvariantKind, Objectives, OwnInvariant, Scenario, Step};
 use crate::source::Source;
 use crate::syntax::{self, At, OneInvariant, Pos, ScenarioFile};
@@ -26,6 +27,7 @@ mod metadata;
 mod object;
 mod outcome;
 mod own;
+mod program;
 mod save;
 mod step;
 mod text;
@@ -38,14 +40,14 @@ pub(crate) struct LoweredScenario {
     /// How often it is run where it stands alone.
     pub(crate) repeat: u32,
     pub(crate) scenario: Scenario,
-    /// The bytes of the blocks that it uses, in the order of use.
-    pub(crate) blocks: Vec<Vec<u8>>,
+    /// The blocks that it uses.
+    pub(crate) blocks: Used,
 }
 
 impl LoweredScenario {
     /// Everything that it was read from, for its digest.
     pub(crate) fn pieces<'b>(&'b self, own: &'b [u8]) -> Vec<&'b [u8]> {
-        let blocks = self.blocks.iter().map(Vec::as_slice);
+        let blocks = self.blocks.bytes.iter().map(Vec::as_slice);
         std::iter::once(own).chain(blocks).collect()
     }
 }
@@ -136,7 +138,7 @@ pub(crate) fn scenario(
         sites: scope.sites,
         repeat,
         scenario,
-        blocks: Vec::new(),
+        blocks: Used::default(),
     })
 }
 

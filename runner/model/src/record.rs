@@ -2,13 +2,15 @@
 //!
 //! **Invariant:** the record holds nothing that is not in the events, so any old run can be rendered again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::fold::Fold;
 use crate::event::{
-    ChapterInfo, DrillInfo, Event, FailoverMeasurement, FaultNote, InvariantRecord, Observation,
-    RunInfo, SiteInfo, StepId, StepOutcome, Stream, Wall,
+    ChapterInfo, DrillInfo, Event, FailoverMeasurement, FaultNote, InvariantRecord, MeasuredValue,
+    Observation, RunInfo, SiteInfo, StepId, StepOutcome, Stream, Wall,
 };
 use crate::{Failure, Location, Verdict};
 
@@ -22,8 +24,23 @@ pub struct RunRecord {
     pub run: Option<RunInfo>,
     /// The drills in the run's order.
     pub drills: Vec<DrillRecord>,
+    /// How often each measured value came, over the repetitions of drills.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tallies: Vec<Tally>,
     /// `None` while the run goes on, or where it was killed.
     pub end: Option<RunEnd>,
+}
+
+/// How often each value of one measure came, over the repetitions of one drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// The scenario that was repeated.
+    pub drill: String,
+    /// The name of the measure.
+    pub name: String,
+    /// How often each value came.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// How a run ended.
@@ -77,6 +94,9 @@ pub struct ChapterRecord {
     /// What happened to faults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<TimedFaultNote>,
+    /// What `measure` steps read, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<MeasuredValue>,
     /// The failovers that ended, with their measures.
     pub failovers: Vec<FailoverMeasurement>,
     /// The invariants.

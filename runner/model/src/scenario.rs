@@ -14,8 +14,10 @@ use crate::Location;
 use crate::event::TimeMode;
 
 pub use self::fault::{Calls, Controller, Fault, FaultStep, StartFailure};
+pub use self::program::{Command, Program, ProgramEnd};
 
 mod fault;
+mod program;
 
 /// One unit of a run: a scenario standing alone, or a suite whose chapters share sites and state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,22 @@ pub struct Drill {
     pub sites: Vec<String>,
     /// The scenarios in order; exactly one for a scenario standing alone.
     pub chapters: Vec<Scenario>,
+}
+
+impl Drill {
+    /// Every step of every chapter.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.chapters.iter().flat_map(Scenario::steps)
+    }
+
+    /// The first step that starts a program, which needs real time.
+    pub fn first_program(&self) -> Option<(&Step, &Program)> {
+        let mut programs = self.steps().filter_map(|step| match &step.action {
+            Action::Program(program) => Some((step, program)),
+            _ => None,
+        });
+        programs.next()
+    }
 }
 
 /// What a drill's file holds.
@@ -82,6 +100,14 @@ pub struct Scenario {
     pub then: Vec<Step>,
     /// Always, whatever happened before.
     pub always: Vec<Step>,
+}
+
+impl Scenario {
+    /// Every step: those of the actors, of `then`, and of `always`.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let acted = self.actors.iter().flat_map(|actor| &actor.steps);
+        acted.chain(&self.then).chain(&self.always)
+    }
 }
 
 /// Recovery objectives of a scenario.
@@ -225,6 +251,8 @@ pub struct Step {
 pub enum Action {
     /// Run pgctl, or one of the failover scripts, with these words.
     Pgctl(Pgctl),
+    /// Start a program.
+    Program(Program),
     /// Merge-patch an object.
     Patch(Patch),
     /// Server-side apply a manifest on a site.
@@ -243,6 +271,8 @@ pub enum Action {
     Sleep(Sleep),
     /// Keep the value of a field for later steps.
     Save(Save),
+    /// Keep the value of a field in the report.
+    Measure(Save),
     /// Break something on purpose.
     Fault(FaultStep),
     /// End the fault of this name.
@@ -434,7 +464,7 @@ pub struct Return {
     pub to: String,
 }
 
-/// A value to be kept. Later steps write it as `${name}`.
+/// A value to be kept, in the report or for later steps, which write it as `${name}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Save {

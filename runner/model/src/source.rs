@@ -108,6 +108,11 @@ impl Source {
         unknown.map(refuse).collect()
     }
 
+    /// Whether `${name}` stands anywhere in the file.
+    pub(crate) fn uses(&self, name: &str) -> bool {
+        self.variables.iter().any(|variable| variable.name == name)
+    }
+
     /// Reads the one document of the file.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_saphyr::from_str_with_options(&self.text, options())

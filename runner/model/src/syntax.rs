@@ -183,18 +183,18 @@ pub(crate) struct Step {
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(crate) with: Option<At<IndexMap<String, At<Code>>>>,
 
-    /// Not in this version.
-    pub(crate) kubectl: Option<At<Value>>,
-    /// Not in this version.
-    pub(crate) shell: Option<At<Value>>,
+    /// Run kubectl on a site. Needs `within`, and real time.
+    pub(crate) kubectl: Option<At<Kubectl>>,
+    /// Run a line in `sh`, with `kubectl` and `pgctl` set up for the sites. Needs `within`, and real time.
+    pub(crate) shell: Option<At<String>>,
     /// Not in this version.
     pub(crate) failover: Option<At<Value>>,
     /// Break something on purpose, until it is lifted or the drill ends. With `within`, wait until it is seen to work.
     pub(crate) fault: Option<At<Fault>>,
     /// End the fault of this name, and see that it is gone.
     pub(crate) lift: Option<At<String>>,
-    /// Not in this version.
-    pub(crate) measure: Option<At<Value>>,
+    /// Keep the value of a field in the report under a name; over the repetitions of a drill the values are counted.
+    pub(crate) measure: Option<At<Save>>,
 
     /// A name that other actors may await.
     pub(crate) name: Option<At<String>>,
@@ -209,6 +209,18 @@ pub(crate) struct Step {
     /// The file of the block that it came from.
     #[serde(skip)]
     pub(crate) origin: Option<Arc<Source>>,
+}
+
+/// A kubectl command.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Kubectl {
+    /// The site.
+    #[schemars(required)]
+    pub(crate) site: Option<At<String>>,
+    /// The words after `kubectl`: `get protectiongroup pg-a -n site-recovery`.
+    #[schemars(required)]
+    pub(crate) args: Option<At<OneOrMany>>,
 }
 
 /// An object of a site.
@@ -274,7 +286,7 @@ pub(crate) struct Observe {
     pub(crate) r#as: Option<At<String>>,
 }
 
-/// A value to be kept.
+/// A value to be kept, for later steps or in the report.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Save {
@@ -296,7 +308,8 @@ pub(crate) struct Save {
 
 /// A fact that a step checks or waits for. Its keys say which:
 /// `object` with `matches` or `absent`; `kind` with `count`; `observed` with `sequence`;
-/// `lock` with `is`; `actor`; and beside `pgctl` one of `outcome`, `refused`, `failed`.
+/// `lock` with `is`; `actor`; beside `pgctl` one of `outcome`, `refused`, `failed`;
+/// and beside `kubectl` and `shell` some of `exitCode`, `contains`, `matches`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Fact {
@@ -311,6 +324,7 @@ pub(crate) struct Fact {
     /// Only objects whose name starts with this.
     pub(crate) name_prefix: Option<At<String>>,
     /// What the object must look like, in part. `{}` says that it exists.
+    /// Beside `kubectl` and `shell` a regular expression that is found in what was printed.
     pub(crate) matches: Option<At<Value>>,
     /// `true`: the object does not exist.
     pub(crate) absent: Option<At<bool>>,
@@ -336,4 +350,8 @@ pub(crate) struct Fact {
     pub(crate) holder: Option<At<String>>,
     /// Part of the message of the failure.
     pub(crate) failed: Option<At<String>>,
+    /// The exit code of `kubectl` or `shell`; 0 without it.
+    pub(crate) exit_code: Option<At<u8>>,
+    /// A text that is found in what `kubectl` or `shell` printed, or a list of texts.
+    pub(crate) contains: Option<At<OneOrMany>>,
 }

@@ -5,12 +5,14 @@ use crate::Exit;
 use crate::args::LintArgs;
 
 pub(super) fn lint(args: &LintArgs) -> Exit {
-    match load::load(&args.paths) {
+    match load::load_all(&args.paths) {
         Ok(loaded) => {
-            let (count, noun) = (
-                loaded.len(),
-                if loaded.len() == 1 { "drill" } else { "drills" },
-            );
+            let unused = sitedrill_model::load::unused_blocks(&args.paths, &loaded);
+            if !unused.is_empty() {
+                return load::refuse(&unused);
+            }
+            let count = loaded.drills.len();
+            let noun = if count == 1 { "drill" } else { "drills" };
             say(&format!(
                 "{count} {noun} checked, nothing to complain about"
             ));

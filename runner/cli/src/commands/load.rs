@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sitedrill_model::{LoadError, LoadedDrill};
+use sitedrill_model::{LoadError, Loaded, LoadedDrill, Problem};
 
 use super::say;
 use crate::Exit;
@@ -11,22 +11,29 @@ use crate::runs::Selected;
 
 /// Reads and checks the files. What is wrong with them has been said when this fails.
 pub(super) fn load(paths: &[PathBuf]) -> Result<Vec<LoadedDrill>, Exit> {
-    let loaded = sitedrill_model::load(paths).map_err(|error| match error {
-        LoadError::Invalid(problems) => {
-            for problem in &problems {
-                say(&format!("{problem}\n"));
-            }
-            let count = problems.len();
-            let noun = if count == 1 { "problem" } else { "problems" };
-            say(&format!("{count} {noun}; nothing was started"));
-            Exit::Usage
-        }
+    Ok(load_all(paths)?.drills)
+}
+
+/// The same, with what else was found.
+pub(super) fn load_all(paths: &[PathBuf]) -> Result<Loaded, Exit> {
+    sitedrill_model::load(paths).map_err(|error| match error {
+        LoadError::Invalid(problems) => refuse(&problems),
         LoadError::NothingToRun { .. } => {
             say(&format!("error: {error}"));
             Exit::NothingToRun
         }
-    })?;
-    Ok(loaded.drills)
+    })
+}
+
+/// Says what is wrong.
+pub(super) fn refuse(problems: &[Problem]) -> Exit {
+    for problem in problems {
+        say(&format!("{problem}\n"));
+    }
+    let count = problems.len();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    say(&format!("{count} {noun}; nothing was started"));
+    Exit::Usage
 }
 
 /// Chooses among what was read, and gives each its place in the run.

@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use sitedrill_model::event::TimeMode;
@@ -13,10 +14,11 @@ use sitedrill_sites::Provider;
 use super::provider::provider;
 use super::{load, print, say};
 use crate::Exit;
-use crate::args::{OutputArg, RunArgs, TimeArg};
+use crate::args::{HandArgs, OutputArg, RunArgs, TimeArg};
 use crate::clock::wall_now;
 use crate::lab::LabConfig;
-use crate::runs::{self, Ran, RunConfig};
+use crate::lab::pace::{ByHand, Enters};
+use crate::runs::{self, Ran, RunConfig, Selected};
 use crate::signals;
 use crate::snapshots::SnapshotMode;
 
@@ -40,7 +42,10 @@ pub(super) fn run(args: RunArgs) -> Exit {
             "`sitedrill run --resume {folder}` completes the reports"
         ));
     });
-    let mut terminal = Terminal::new(Box::new(io::stderr()), look(io::stderr().is_terminal()));
+    let mut talk = look(io::stderr().is_terminal());
+    // A line that is redrawn and one that asks do not go together.
+    talk.live &= config.lab.by_hand.is_none();
+    let mut terminal = Terminal::new(Box::new(io::stderr()), talk);
     match runs::run(&config, &mut terminal, &shutdown) {
         Ok(ran) => tell(&ran, output),
         Err(error) => {
@@ -73,19 +78,24 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
     let provider = provider(&args.sites)?;
     let time = time(args.time, &provider)?;
     let command = repeat(&args);
+    let by_hand = by_hand(&args, time)?;
     let drills = load::select(load::load(&args.paths)?, &args.select, args.seed)?;
+    refuse_programs(&drills, time)?;
     let drills = runs::repeat::repeated(drills, args.repeat, args.seed);
     let run_id = run_id();
     Ok(RunConfig {
-        jobs: args
-            .jobs
-            .map_or_else(|| default_jobs(time, &provider, drills.len()), usize::from),
+        jobs: by_hand
+            .is_some()
+            .then_some(1)
+            .or(args.jobs.map(usize::from))
+            .unwrap_or_else(|| default_jobs(time, &provider, drills.len())),
         lab: LabConfig {
             provider,
             time,
             seed: args.seed,
             snapshots: snapshot_mode(args.update_snapshots),
             mutations: Vec::new(),
+            by_hand,
         },
         drills,
         fail_fast: args.fail_fast,
@@ -94,6 +104,10 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
             .unwrap_or_else(|| PathBuf::from("sitedrill-runs").join(&run_id)),
         run_id,
         command,
+        slow: Some(args.slow.unwrap_or(match time {
+            TimeMode::Virtual => Duration::from_secs(10),
+            TimeMode::Real => Duration::from_secs(600),
+        })),
     })
 }
 
@@ -109,6 +123,51 @@ fn time(asked: Option<TimeArg>, provider: &Provider) -> Result<TimeMode, Exit> {
             );
             Err(Exit::Usage)
         }
+    }
+}
+
+/// Who follows the drills by hand needs a terminal, and to look at sites real time.
+fn by_hand(args: &RunArgs, time: TimeMode) -> Result<Option<ByHand>, Exit> {
+    let HandArgs {
+        step,
+        pause_on_failure,
+    } = args.by_hand;
+    if !step && !pause_on_failure {
+        return Ok(None);
+    }
+    let refuse = |message: &str| {
+        say(&format!("error: {message}"));
+        Err(Exit::Usage)
+    };
+    if pause_on_failure && time == TimeMode::Virtual {
+        return refuse(
+            "--pause-on-failure needs --time real: in virtual time no other program can look at the sites",
+        );
+    }
+    if !io::stdin().is_terminal() {
+        return refuse("--step and --pause-on-failure wait for Enter, and stdin is no terminal");
+    }
+    Ok(Some(ByHand {
+        steps: step,
+        pauses: pause_on_failure,
+        enters: Enters::of_stdin(),
+    }))
+}
+
+/// A run of nothing but drills that start programs is refused in virtual time; among others they are skipped.
+fn refuse_programs(drills: &[Selected], time: TimeMode) -> Result<(), Exit> {
+    let reasons = drills.iter().map(|one| one.needs_other_time(time));
+    let Some(reasons) = reasons.collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    let programs = drills.iter().zip(&reasons);
+    let mut programs = programs.filter(|(one, _)| one.drill.first_program().is_some());
+    match programs.next() {
+        Some((one, reason)) if time == TimeMode::Virtual => {
+            say(&format!("error: {} cannot be run: {reason}", one.info.name));
+            Err(Exit::Usage)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -64,6 +64,19 @@ fn plan(args: &SelftestArgs) -> Result<Plan, Exit> {
     let mutations = mutations.map(|(name, mutation)| (name.to_owned(), Some(mutation)));
     let rows = [("(none)".to_owned(), None)].into_iter().chain(mutations);
     let drills = load::select(load::load(&args.paths)?, &args.select, args.seed)?;
+    let (left_out, drills): (Vec<_>, Vec<_>) = drills
+        .into_iter()
+        .partition(|one| one.needs_other_time(TimeMode::Virtual).is_some());
+    for one in &left_out {
+        say(&format!(
+            "left out, since it needs real time: {}",
+            one.info.name
+        ));
+    }
+    if drills.is_empty() {
+        say("error: every drill needs real time");
+        return Err(Exit::NothingToRun);
+    }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Ok(Plan {
         drills,
@@ -122,6 +135,7 @@ impl Plan {
             seed: self.seed,
             snapshots: SnapshotMode::ReadOnly,
             mutations: self.rows[row].1.into_iter().collect(),
+            by_hand: None,
         };
         let voice = Voice::new(&drill.name, TimeMode::Virtual, Arc::new(|_| {}));
         let (_stop, shutdown) = signals::pair();

@@ -236,6 +236,7 @@ impl Composition {
                 pgctl::Context::new(sites.collect(), policy.clone(), namespace, now.clone())
             }),
             changes_a_line: self.mutations.contains(&Mutation::OutputLineChanged),
+            programs: None,
         }
     }
 

@@ -16,6 +16,9 @@ use super::wire::{Effect, Party, Rule, RuleId, Trap, Wires};
 /// How often the world is looked at while an effect is awaited; lines tell by themselves.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How often it is looked whether a machine that is to crash runs: 30 s.
+const CRASH_LOOKS: u32 = 120;
+
 /// Breaks things in one lab.
 pub struct LabDisturber {
     /// The simulated far side.
@@ -123,6 +126,7 @@ impl LabDisturber {
                     ..Active::default()
                 })
             }
+            Fault::VmCrash { site, vm } => self.crash(site, vm).await,
             other => Self::on_the_wire(other).map_or_else(
                 || self.in_the_world(&[world_fault(other)?]),
                 |rules| self.with_rules(rules, other),
@@ -245,6 +249,30 @@ impl LabDisturber {
             faults: faults.to_vec(),
             ..Active::default()
         })
+    }
+
+    /// In real time the world may not have started a machine yet that its site already shows.
+    async fn crash(&self, site: &str, vm: &str) -> Result<Active, TargetError> {
+        let fault = WorldFault::VmCrash {
+            site: site.to_owned(),
+            vm: vm.to_owned(),
+        };
+        let effects = || {
+            let records = self.world.knobs().records();
+            let of_it = |it: &&sitedrill_world::faults::FaultRecord| {
+                it.fault == fault && matches!(it.what, Happening::TookEffect { .. })
+            };
+            records.iter().filter(of_it).count()
+        };
+        let before = effects();
+        for _ in 0..CRASH_LOOKS {
+            let active = self.in_the_world(std::slice::from_ref(&fault))?;
+            if effects() > before {
+                return Ok(active);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(refusal(format!("crash {vm}: it does not run at {site}")))
     }
 
     fn evidence(&self, active: &Active) -> Option<String> {

@@ -33,6 +33,23 @@ impl Selected {
             drill: loaded.drill.clone(),
         }
     }
+
+    /// Why it cannot be run as time passes.
+    pub fn needs_other_time(&self, time: TimeMode) -> Option<String> {
+        if time == TimeMode::Virtual
+            && let Some((step, program)) = self.drill.first_program()
+        {
+            let (name, line) = (program.command.name(), step.location.line);
+            return Some(format!(
+                "its `{name}` step in line {line} starts a program, which needs real time; add --time real, or --sites envtest"
+            ));
+        }
+        let needed = self.drill.time.filter(|needed| *needed != time)?;
+        Some(match needed {
+            TimeMode::Virtual => "it needs virtual time, which only embedded sites have".to_owned(),
+            TimeMode::Real => "it needs real time; add --time real, or --sites envtest".to_owned(),
+        })
+    }
 }
 
 /// The threads of a run.
@@ -107,11 +124,8 @@ fn work(shared: &Shared, sender: &Sender<Event>) {
 }
 
 fn reason_to_skip(selected: &Selected, shared: &Shared) -> Option<String> {
-    if let Some(time) = selected.drill.time.filter(|time| *time != shared.lab.time) {
-        return Some(match time {
-            TimeMode::Virtual => "it needs virtual time, which only embedded sites have".to_owned(),
-            TimeMode::Real => "it needs real time; add --time real, or --sites envtest".to_owned(),
-        });
+    if let Some(reason) = selected.needs_other_time(shared.lab.time) {
+        return Some(reason);
     }
     if shared.shutdown.is_asked_for() {
         return Some("the run was interrupted before this drill started".to_owned());

@@ -34,8 +34,12 @@ struct Running {
 impl Running {
     /// Starts the drill and waits until it sleeps.
     fn start(folder: &Path, more: &[&str]) -> Self {
+        Self::start_drill(folder, LONG, more)
+    }
+
+    fn start_drill(folder: &Path, drill: &str, more: &[&str]) -> Self {
         let file = folder.join("long.yaml");
-        fs::write(&file, LONG).expect("the drill can be written");
+        fs::write(&file, drill).expect("the drill can be written");
         let out = folder.join("run");
         let child = Command::new(env!("CARGO_BIN_EXE_sitedrill"))
             .arg("run")
@@ -105,6 +109,31 @@ fn ctrl_c_and_sigterm_clean_up_write_every_report_and_exit_with_130() {
         assert_eq!(code, Some(130), "{name}: {text}");
         is_complete(&out);
     }
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once_and_says_what_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let cleans_for_an_hour = LONG.replace(
+        "always:\n",
+        "always:\n  - sleep: 2h\n    because: the cleanup hangs\n",
+    );
+    let running = Running::start_drill(folder.path(), &cleans_for_an_hour, &[]);
+    running.signal("-INT");
+    running.until("sleep 2h because");
+    running.signal("-INT");
+    let (code, text, out) = running.end();
+    assert_eq!(code, Some(130), "{text}");
+    assert!(
+        text.contains("stopped at once, before the cleanup had ended"),
+        "{text}"
+    );
+    let resume = format!("sitedrill run --resume {}", out.display());
+    assert!(text.contains(&resume), "{text}");
+    assert!(!out.join("record.json").exists());
+    let resumed = run(&["run", "--resume", &out.display().to_string()]);
+    assert_eq!(resumed.code, 130, "{}{}", resumed.stdout, resumed.stderr);
+    assert!(out.join("record.json").is_file());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod ends;
 mod program;
+mod programs;
+mod repeat;
 mod same_seed;
 mod selection;
 mod selftest;

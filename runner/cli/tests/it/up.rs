@@ -5,4 +5,5 @@ mod kept;
 mod stopping;
 mod typed;
 
-use kept::{Kept, kubectl};
+use kept::Kept;
+pub(crate) use kept::kubectl;

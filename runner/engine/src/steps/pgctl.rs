@@ -1,42 +1,25 @@
 //! `pgctl`: runs an operator's command and compares its end, and its transcript, with what the scenario says.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use sitedrill_model::event::{StepId, StepOutcome};
-use sitedrill_model::scenario::{DrillKind, ExpectedOutcome, Pgctl, Step};
+use sitedrill_model::scenario::{ExpectedOutcome, Pgctl, Step};
 use sitedrill_model::{Failure, FailureKind};
 
+use super::transcript::{self, TAIL};
 use super::{Stage, failed, passed};
 use crate::core::Input;
-use crate::{CommandOutcome, CommandResult, SnapshotVerdict};
-
-/// How many of the last lines a failure shows.
-const TAIL: usize = 12;
+use crate::{CommandOutcome, CommandResult};
 
 pub(super) async fn run(pgctl: &Pgctl, id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
-    let transcript = Arc::new(Mutex::new(Vec::new()));
-    let output = {
-        let (transcript, shared, id) = (
-            Arc::clone(&transcript),
-            Arc::clone(stage.shared),
-            id.clone(),
-        );
-        Arc::new(move |stream, line: &str| {
-            let mut lines = transcript.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push(line.to_owned());
-            drop(lines);
-            let id = &id;
-            shared.take(Input::Output { id, stream, line });
-        })
-    };
+    let (output, transcript) = transcript::open(id, stage);
     let operator = &stage.target.operator;
     let result = operator.pgctl(&id.actor, &pgctl.args, output).await;
     stage.shared.take(Input::Checked);
-    let lines = std::mem::take(&mut *transcript.lock().unwrap_or_else(PoisonError::into_inner));
+    let lines = transcript.take().into_iter();
+    let lines: Vec<String> = lines.map(|(_, line)| line).collect();
     if !is_expected(&pgctl.expect, &result) {
         return failed(differs(pgctl, &result, &lines).at(&step.location));
     }
-    match compare(step, &lines, stage) {
+    match transcript::compare(step, &lines, stage) {
         Ok(None) => passed(shown(&result)),
         Ok(Some(note)) => passed(format!("{}; {note}", shown(&result))),
         Err(failure) => failed(failure.at(&step.location)),
@@ -113,37 +96,6 @@ fn shown(result: &CommandResult) -> String {
             format!("refused: {reason}{holder}, exit code {code}")
         }
         CommandOutcome::Failed { message } => format!("failed: {message}, exit code {code}"),
-    }
-}
-
-/// Compares the transcript with its snapshot, where the step has one; answers with what there is to say of it.
-fn compare(step: &Step, lines: &[String], stage: &Stage<'_>) -> Result<Option<String>, Failure> {
-    let Some(snapshot) = &step.snapshot else {
-        return Ok(None);
-    };
-    // Two chapters of a suite may use the same short name.
-    let name = match stage.kind {
-        DrillKind::Scenario => snapshot.clone(),
-        DrillKind::Suite => format!("{}__{snapshot}", stage.scenario.name),
-    };
-    match stage.target.snapshots.compare(&name, &lines.join("\n")) {
-        SnapshotVerdict::Same => Ok(Some("transcript as in its snapshot".to_owned())),
-        SnapshotVerdict::Written { path } => Ok(Some(format!("snapshot written to {path}"))),
-        SnapshotVerdict::Missing { path } => {
-            let message = format!("the transcript has no snapshot yet: {path}");
-            let mut failure = Failure::new(FailureKind::SnapshotDiffers, message);
-            failure.expected = Some(format!("a snapshot at {path}"));
-            failure.last_seen = Some(lines.join("\n"));
-            Err(failure)
-        }
-        SnapshotVerdict::Differs { path, diff } => {
-            let message = format!("the transcript differs from its snapshot {path}");
-            let mut failure = Failure::new(FailureKind::SnapshotDiffers, message);
-            failure.expected = Some(format!("the transcript in {path}"));
-            failure.last_seen = Some(lines.join("\n"));
-            failure.diff = Some(diff);
-            Err(failure)
-        }
     }
 }
 

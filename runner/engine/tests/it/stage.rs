@@ -169,6 +169,7 @@ impl Lab {
             fixture: Arc::new(self.clone()),
             snapshots: Arc::new(self.clone()),
             disturber: Arc::new(self.clone()),
+            pace: None,
         }
     }
 }

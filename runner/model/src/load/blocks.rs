@@ -3,6 +3,7 @@
 //! The text of a block is read anew for each use, with the values in the place of `${param}`, so that an error in it
 //! points into the block's own file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,7 +11,7 @@ use indexmap::IndexMap;
 use super::{API_VERSION, Read, beside};
 use crate::Problem;
 use crate::names::did_you_mean;
-use crate::source::Source;
+use crate::source::{MAX_FILE_BYTES, Source};
 use crate::syntax::{At, BlockFile, Pos, ScenarioFile, Step};
 
 /// How deep blocks may use blocks.
@@ -19,17 +20,30 @@ const DEEPEST: usize = 8;
 /// The most steps of a drill, with those of its blocks.
 const MOST_STEPS: usize = 20_000;
 
-/// Puts the steps of blocks in the place of the steps that use them, and gives the bytes of the blocks.
+/// The most text of blocks that one drill may need, each use counted.
+const MOST_BYTES: usize = 16 * MAX_FILE_BYTES;
+
+/// The blocks that a drill uses.
+#[derive(Default)]
+pub(crate) struct Used {
+    /// Their bytes, in the order of use.
+    pub(crate) bytes: Vec<Vec<u8>>,
+    /// Their files.
+    pub(crate) files: BTreeSet<String>,
+}
+
+/// Puts the steps of blocks in the place of the steps that use them.
 pub(super) fn expand(
     source: &Source,
     file: &mut ScenarioFile,
     read: &Read<'_>,
-) -> Result<Vec<Vec<u8>>, Vec<Problem>> {
+) -> Result<Used, Vec<Problem>> {
     let mut expansion = Expansion {
         read,
         problems: Vec::new(),
-        bytes: Vec::new(),
+        used: Used::default(),
         steps: 0,
+        text: 0,
     };
     if let Some(actors) = &mut file.actors {
         for steps in actors.value.values_mut() {
@@ -42,7 +56,7 @@ pub(super) fn expand(
         *steps = expansion.steps(source, written, &[]);
     }
     if expansion.problems.is_empty() {
-        Ok(expansion.bytes)
+        Ok(expansion.used)
     } else {
         Err(expansion.problems)
     }
@@ -51,8 +65,10 @@ pub(super) fn expand(
 struct Expansion<'r> {
     read: &'r Read<'r>,
     problems: Vec<Problem>,
-    bytes: Vec<Vec<u8>>,
+    used: Used,
     steps: usize,
+    /// The text that was read so far, with values in it.
+    text: usize,
 }
 
 impl Expansion<'_> {
@@ -132,9 +148,19 @@ impl Expansion<'_> {
         };
         let values = values(&step.value);
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let filled = values.iter().fold(text, |text, (name, value)| {
-            text.replace(&format!("${{{name}}}"), value)
-        });
+        let Some(filled) = filled(text, &values) else {
+            let message = format!("with its values the block has more than {MAX_FILE_BYTES} bytes");
+            self.refuse(source, step.pos, message, None);
+            return None;
+        };
+        self.text += filled.len();
+        if self.text > MOST_BYTES {
+            let message = format!("the blocks of the drill have more than {MOST_BYTES} bytes");
+            self.refuse(source, step.pos, message, None);
+            // No more steps either: each of them would be refused for the same reason.
+            self.steps = MOST_STEPS;
+            return None;
+        }
         // A text that is not UTF-8 goes on as it is, and is refused with its place.
         let given = if std::str::from_utf8(&bytes).is_ok() {
             filled.as_bytes()
@@ -148,7 +174,8 @@ impl Expansion<'_> {
                 return None;
             }
         };
-        self.bytes.push(bytes.clone());
+        self.used.bytes.push(bytes.clone());
+        self.used.files.insert(path.to_owned());
         let file: BlockFile = match block.read() {
             Ok(file) => file,
             Err(problem) => {
@@ -158,6 +185,13 @@ impl Expansion<'_> {
         };
         block.index();
         self.check((source, step), &block, &file, &values);
+        let raw = String::from_utf8_lossy(&bytes);
+        for param in file.params.iter().flatten() {
+            if !raw.contains(&format!("${{{}}}", param.value)) {
+                let message = format!("param `{}` is never used", param.value);
+                self.refuse(&block, param.pos, message, None);
+            }
+        }
         Some((Arc::new(block), file))
     }
 
@@ -220,6 +254,17 @@ impl Expansion<'_> {
     }
 }
 
+/// The text with values in the place of their params; `None` where that would be too much of it.
+fn filled(text: String, values: &IndexMap<String, String>) -> Option<String> {
+    values.iter().try_fold(text, |text, (name, value)| {
+        let param = format!("${{{name}}}");
+        let count = text.matches(&param).count();
+        let length =
+            (text.len() - count * param.len()).checked_add(count.checked_mul(value.len())?);
+        (length? <= MAX_FILE_BYTES).then(|| text.replace(&param, value))
+    })
+}
+
 /// Whether a `use` step says nothing else.
 fn alone(step: &Step) -> Option<()> {
     let is_alone = step.name.is_none()
@@ -228,6 +273,8 @@ fn alone(step: &Step) -> Option<()> {
         && step.snapshot.is_none()
         && step.because.is_none()
         && step.pgctl.is_none()
+        && step.kubectl.is_none()
+        && step.shell.is_none()
         && step.patch.is_none()
         && step.apply.is_none()
         && step.delete.is_none()
@@ -238,7 +285,8 @@ fn alone(step: &Step) -> Option<()> {
         && step.r#return.is_none()
         && step.sleep.is_none()
         && step.fault.is_none()
-        && step.lift.is_none();
+        && step.lift.is_none()
+        && step.measure.is_none();
     is_alone.then_some(())
 }
 

@@ -94,7 +94,8 @@ pub(super) fn shape(
     sound.then_some(*head)
 }
 
-fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
+/// The keys of a fact that are written, with their places.
+pub(super) fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
     let Fact {
         site,
         object,
@@ -114,6 +115,8 @@ fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
         refused,
         holder,
         failed,
+        exit_code,
+        contains,
     } = fact;
     let keys = [
         ("site", site.as_ref().map(|at| at.pos)),
@@ -134,6 +137,8 @@ fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
         ("refused", refused.as_ref().map(|at| at.pos)),
         ("holder", holder.as_ref().map(|at| at.pos)),
         ("failed", failed.as_ref().map(|at| at.pos)),
+        ("exitCode", exit_code.as_ref().map(|at| at.pos)),
+        ("contains", contains.as_ref().map(|at| at.pos)),
     ];
     let present = keys.into_iter();
     present.filter_map(|(key, pos)| Some((key, pos?))).collect()

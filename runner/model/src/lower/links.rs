@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lint::Lint;
 use crate::source::Source;
-use crate::syntax::{At, Pos, ScenarioFile, Step};
+use crate::syntax::{At, Pos, Save, ScenarioFile, Step};
 
 type Steps = [At<Step>];
 
@@ -27,9 +27,14 @@ pub(super) fn check(lint: &mut Lint<'_>, file: &ScenarioFile) {
     awaited_actors(lint, &actors, then, always);
     recordings(lint, &actors, then, always);
     faults(lint, &actors, then, always);
+    values(lint, &actors, then, always);
+    programs(lint, file);
     let mut before_always = actors.iter().flat_map(|(_, steps)| *steps).chain(then);
-    let checks =
-        before_always.any(|step| step.value.expect.is_some() || step.value.pgctl.is_some());
+    let checks = before_always.any(|step| {
+        let step = &step.value;
+        let runs = step.pgctl.is_some() || step.kubectl.is_some() || step.shell.is_some();
+        step.expect.is_some() || runs
+    });
     if !checks && file.actors.is_some() {
         let pos = file.metadata.as_ref().map_or(Pos::START, |m| m.pos);
         let name = file.metadata.as_ref().and_then(|m| m.value.name.as_ref());
@@ -201,6 +206,60 @@ fn faults(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: 
         lint.look_at(step.origin.as_ref());
         if !names.contains(&lifted.value) {
             lint.unknown("fault", lifted, names.iter().map(String::as_str));
+        }
+    }
+    lint.look_at(None);
+}
+
+/// A drill that starts programs cannot ask for virtual time.
+fn programs(lint: &mut Lint<'_>, file: &ScenarioFile) {
+    let time = file.metadata.as_ref().and_then(|it| it.value.time.as_ref());
+    if time.is_none_or(|time| time.value != "virtual") {
+        return;
+    }
+    let actors = file.actors.iter().flat_map(|actors| actors.value.values());
+    let steps = actors.flat_map(|steps| &steps.value);
+    let steps = steps.chain(file.then.iter().flatten());
+    for step in steps.chain(file.always.iter().flatten()) {
+        if step.value.kubectl.is_some() || step.value.shell.is_some() {
+            lint.look_at(step.value.origin.as_ref());
+            let help = "programs need real time; leave out `time: virtual`";
+            lint.error_help(step.pos, "a program in virtual time", help);
+        }
+    }
+    lint.look_at(None);
+}
+
+/// Every value that is kept is used by a step, or stands in the report under a name of its own.
+fn values(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: &Steps) {
+    let all = || {
+        let acted = actors.iter().flat_map(|(_, steps)| *steps);
+        acted.chain(then).chain(always).map(|step| &step.value)
+    };
+    let is_used = |lint: &Lint<'_>, name: &str| {
+        let mut blocks = all().filter_map(|step| step.origin.as_ref());
+        lint.source.uses(name) || blocks.any(|block| block.uses(name))
+    };
+    let mut measured: Vec<&str> = Vec::new();
+    for step in all() {
+        lint.look_at(step.origin.as_ref());
+        let name = |save: &'_ Option<At<Save>>| save.as_ref().and_then(|it| it.value.r#as.clone());
+        if let Some(name) = name(&step.save)
+            && !is_used(lint, &name.value)
+        {
+            let message = format!("value `{}` is saved and never used", name.value);
+            let help = format!(
+                "write `${{{}}}` in a later step, or `measure` it for the report",
+                name.value
+            );
+            lint.error_help(name.pos, message, help);
+        }
+        let measure = step.measure.as_ref();
+        if let Some(name) = measure.and_then(|it| it.value.r#as.as_ref()) {
+            if measured.contains(&name.value.as_str()) {
+                lint.error(name.pos, format!("duplicate measure `{}`", name.value));
+            }
+            measured.push(&name.value);
         }
     }
     lint.look_at(None);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lint::Lint;
 use super::object::{self, Written};
-use super::{duration, fact, outcome, text};
+use super::{duration, fact, outcome, program, text};
 use crate::names::{all_of, quoted};
 use crate::scenario::{Action, Condition, Return, Sleep, Step};
 use crate::syntax::{self, At, Pos, SnapshotName};
@@ -74,22 +74,17 @@ pub(super) fn step(
 
 /// Notes what is wrong unless the step has exactly one action.
 fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()> {
-    let later = [
-        ("kubectl", &step.kubectl),
-        ("shell", &step.shell),
-        ("failover", &step.failover),
-        ("measure", &step.measure),
-    ];
-    for (name, value) in later {
-        if value.is_some() {
-            lint.error(pos, format!("`{name}` steps are not in this version"));
-            return None;
-        }
+    if step.failover.is_some() {
+        let help = "write `pgctl: failover GROUP --to SITE`, or `apply` a Failover";
+        lint.error_help(pos, "`failover` steps are not in this version", help);
+        return None;
     }
     // Beside a command, `expect` says how the command ends.
-    let expects = step.expect.is_some() && step.pgctl.is_none();
+    let expects = step.expect.is_some() && !is_command(step);
     let present = [
         ("pgctl", step.pgctl.is_some()),
+        ("kubectl", step.kubectl.is_some()),
+        ("shell", step.shell.is_some()),
         ("patch", step.patch.is_some()),
         ("apply", step.apply.is_some()),
         ("delete", step.delete.is_some()),
@@ -101,6 +96,7 @@ fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()>
         ("fault", step.fault.is_some()),
         ("lift", step.lift.is_some()),
         ("save", step.save.is_some()),
+        ("measure", step.measure.is_some()),
     ];
     let actions = present.iter().filter(|(_, there)| *there);
     let actions: Vec<&str> = actions.map(|(name, _)| *name).collect();
@@ -110,7 +106,7 @@ fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()>
             lint.error_help(
                 pos,
                 "`snapshot` as a step of its own is not in this version",
-                "put `snapshot` beside the `pgctl` whose transcript is meant",
+                "put `snapshot` beside the command whose transcript is meant",
             );
             None
         }
@@ -139,6 +135,9 @@ fn action(
 ) -> Option<Action> {
     if let Some(pgctl) = &step.pgctl {
         return outcome::pgctl(lint, pgctl, step.expect.as_ref()).map(Action::Pgctl);
+    }
+    if step.kubectl.is_some() || step.shell.is_some() {
+        return program::program(lint, scope, step).map(Action::Program);
     }
     if let Some(patch) = &step.patch {
         return object::patch(lint, scope, patch).map(Action::Patch);
@@ -176,6 +175,9 @@ fn action(
     }
     if let Some(save) = &step.save {
         return super::save::save(lint, scope, save).map(Action::Save);
+    }
+    if let Some(measure) = &step.measure {
+        return super::save::save(lint, scope, measure).map(Action::Measure);
     }
     if let Some(name) = &step.lift {
         return Some(Action::Lift(name.value.clone()));
@@ -237,16 +239,19 @@ fn sleep(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<Sleep> {
 fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::time::Duration> {
     let waits = step.r#await.is_some()
         || step.expect.is_some()
-        || step.pgctl.is_some()
+        || is_command(step)
         || step.r#return.is_some()
         || step.fault.is_some();
     let Some(within) = &step.within else {
-        if step.r#await.is_some() {
-            lint.error_help(
-                pos,
-                "an `await` needs a bound",
-                "add `within: 30s` beside it",
-            );
+        let unbound = if step.r#await.is_some() {
+            Some("an `await` needs a bound")
+        } else if step.kubectl.is_some() || step.shell.is_some() {
+            Some("a step that starts a program needs a bound")
+        } else {
+            None
+        };
+        if let Some(message) = unbound {
+            lint.error_help(pos, message, "add `within: 30s` beside it");
         }
         return None;
     };
@@ -255,7 +260,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
         lint.error_help(
             within.pos,
             "`within` stands on a step that does not wait",
-            "`await`, `expect`, `pgctl`, `return` and `fault` wait",
+            "`await`, `expect`, commands, `return` and `fault` wait",
         );
     }
     duration
@@ -263,7 +268,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
 
 fn throughout(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<std::time::Duration> {
     let throughout = step.throughout.as_ref()?;
-    if step.expect.is_none() || step.pgctl.is_some() {
+    if step.expect.is_none() || is_command(step) {
         let help = "it says how long the fact of an `expect` must hold";
         lint.error_help(throughout.pos, "`throughout` goes with `expect` only", help);
     }
@@ -298,17 +303,22 @@ fn snapshot(
             name.clone()
         }
     };
-    if step.pgctl.is_none() && only_snapshot_is_wrong(step) {
+    if !is_command(step) && only_snapshot_is_wrong(step) {
         lint.error_help(
             written.pos,
             "`snapshot` stands on a step without a transcript",
-            "only `pgctl` leaves a transcript",
+            "only `pgctl`, `kubectl` and `shell` leave a transcript",
         );
     }
     if !scope.snapshots.insert(name.clone()) {
         lint.error(written.pos, format!("duplicate snapshot `{name}`"));
     }
     Some(name)
+}
+
+/// Whether the step runs a command, whose end `expect` speaks of.
+fn is_command(step: &syntax::Step) -> bool {
+    step.pgctl.is_some() || step.kubectl.is_some() || step.shell.is_some()
 }
 
 /// Whether the step has an action at all; a lone `snapshot` is told apart elsewhere.
@@ -324,4 +334,5 @@ fn only_snapshot_is_wrong(step: &syntax::Step) -> bool {
         || step.fault.is_some()
         || step.lift.is_some()
         || step.save.is_some()
+        || step.measure.is_some()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{duration, words};
-use crate::scenario::{Action, Bound, Condition, ExpectedOutcome, LockIs, ObjectRef};
+use crate::scenario::{Action, Bound, Command, Condition, ExpectedOutcome, LockIs, ObjectRef};
 
 /// The longest line; what is longer ends in an ellipsis.
 const LONGEST: usize = 160;
@@ -21,6 +21,16 @@ pub(super) fn step(
             match outcome(&pgctl.expect) {
                 Some(outcome) => format!("pgctl {command}, expect {outcome}"),
                 None => format!("pgctl {command}"),
+            }
+        }
+        Action::Program(program) => {
+            let line = match &program.command {
+                Command::Kubectl { site, args } => format!("kubectl {site} {}", words::join(args)),
+                Command::Shell { line } => format!("shell {line}"),
+            };
+            match program.expect.exit_code {
+                0 => line,
+                code => format!("{line}, expect exit code {code}"),
             }
         }
         Action::Patch(patch) => format!("patch {} {}", object(&patch.object), flow(&patch.merge)),
@@ -48,6 +58,12 @@ pub(super) fn step(
         Action::Fault(step) => format!("fault {}: {}", step.name, step.fault),
         Action::Save(save) => format!(
             "save {} of {} as {}",
+            save.field,
+            object(&save.object),
+            save.name
+        ),
+        Action::Measure(save) => format!(
+            "measure {} of {} as {}",
             save.field,
             object(&save.object),
             save.name

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::Verdict;
-use crate::event::{DrillInfo, Event, EventKind, StepId};
+use crate::event::{DrillInfo, Event, EventKind, MeasuredValue, StepId};
 use crate::record::{
-    ChapterRecord, DrillRecord, RunEnd, RunRecord, StepRecord, TimedFaultNote, TimedObservation,
-    TranscriptLine,
+    ChapterRecord, DrillRecord, RunEnd, RunRecord, StepRecord, Tally, TimedFaultNote,
+    TimedObservation, TranscriptLine,
 };
 
 /// A record on its way.
@@ -63,6 +63,7 @@ impl Fold {
             | EventKind::StepSkipped { .. }
             | EventKind::Observed(_)
             | EventKind::Fault(_)
+            | EventKind::ValueMeasured(_)
             | EventKind::FailoverMeasured(_)
             | EventKind::InvariantJudged(_)
             | EventKind::ChapterFailure(_)
@@ -80,6 +81,7 @@ impl Fold {
     pub(super) fn finish(mut self) -> RunRecord {
         self.run.drills = self.drills.into_values().map(DrillFold::finish).collect();
         self.run.drills.sort_by_key(|drill| drill.info.index);
+        self.run.tallies = tallies(&self.run.drills);
         self.run
     }
 
@@ -109,6 +111,33 @@ impl Fold {
     }
 }
 
+/// Counts the measured values of drills that were run more than once. A drill is known by its file.
+fn tallies(drills: &[DrillRecord]) -> Vec<Tally> {
+    let mut runs: BTreeMap<&str, u64> = BTreeMap::new();
+    for drill in drills {
+        *runs.entry(&drill.info.file).or_default() += 1;
+    }
+    let mut tallies: Vec<Tally> = Vec::new();
+    let repeated = drills
+        .iter()
+        .filter(|drill| runs.get(drill.info.file.as_str()) > Some(&1));
+    for chapter in repeated.flat_map(|drill| &drill.chapters) {
+        for MeasuredValue { name, value } in &chapter.values {
+            let of = |it: &&mut Tally| it.drill == chapter.info.name && it.name == *name;
+            if let Some(tally) = tallies.iter_mut().find(of) {
+                *tally.counts.entry(value.clone()).or_default() += 1;
+            } else {
+                tallies.push(Tally {
+                    drill: chapter.info.name.clone(),
+                    name: name.clone(),
+                    counts: BTreeMap::from([(value.clone(), 1)]),
+                });
+            }
+        }
+    }
+    tallies
+}
+
 impl DrillFold {
     /// Takes the events that concern the drill as a whole.
     fn take(&mut self, event: &Event) {
@@ -123,6 +152,7 @@ impl DrillFold {
                 steps: Vec::new(),
                 observations: Vec::new(),
                 faults: Vec::new(),
+                values: Vec::new(),
                 failovers: Vec::new(),
                 invariants: Vec::new(),
                 failures: Vec::new(),
@@ -173,6 +203,7 @@ impl ChapterRecord {
                 at: event.at,
                 note: note.clone(),
             }),
+            EventKind::ValueMeasured(value) => self.values.push(value.clone()),
             EventKind::FailoverMeasured(measure) => self.failovers.push(measure.clone()),
             EventKind::InvariantJudged(invariant) => self.invariants.push(invariant.clone()),
             EventKind::ChapterFailure(failure) => self.failures.push(failure.clone()),

@@ -85,7 +85,7 @@ fn a_mistake_in_a_block_is_told_with_its_place_in_the_block() {
         first(&refused(USE, &wrong)),
         "_b.yaml:7:5: unknown key `witin`"
     );
-    let wrong = BLOCK.replace("'${step}'", "'${stepp}'");
+    let wrong = BLOCK.replace("lift: kill", "lift: '${stepp}'");
     let problems = refused(USE, &wrong);
     assert!(
         rendered(&problems).contains("unknown variable `stepp`"),
@@ -161,4 +161,84 @@ fn an_invariant_of_its_own_says_always_or_never() {
         "{}",
         rendered(&twice)
     );
+}
+
+#[test]
+fn values_and_blocks_that_grow_beyond_measure_are_refused_at_once() {
+    let many = "${step}".repeat(20_000);
+    let block = format!("{BLOCK}# {many}\n");
+    let value = "x".repeat(1_000);
+    let problems = refused(
+        &format!("    - use: _b.yaml\n      with: {{step: {value}}}"),
+        &block,
+    );
+    assert_eq!(
+        problems[0].message,
+        "with its values the block has more than 1048576 bytes"
+    );
+    let large = format!("{BLOCK}# {}\n", "y".repeat(1_000_000));
+    let often = format!("{USE}\n").repeat(40);
+    let problems = refused(often.trim_end(), &large);
+    assert!(
+        rendered(&problems).contains("the blocks of the drill have more than 16777216 bytes"),
+        "{}",
+        rendered(&problems)
+    );
+}
+
+#[test]
+fn blocks_that_multiply_end_at_the_most_steps() {
+    let chain = |next: &str| {
+        let uses = format!("  - use: {next}\n").repeat(60);
+        format!(
+            "apiVersion: sitedrill/v1\nkind: Block\nsummary: Uses the next one.\nsteps:\n{uses}"
+        )
+    };
+    let (a, b, c) = (chain("_b.yaml"), chain("_c.yaml"), chain("_d.yaml"));
+    let last = "apiVersion: sitedrill/v1\nkind: Block\nsummary: Ends.\nsteps:\n  - lift: kill\n";
+    let drill = drill("    - use: _a.yaml");
+    let files: [(&str, &[u8]); 5] = [
+        ("d.yaml", drill.as_bytes()),
+        ("_a.yaml", a.as_bytes()),
+        ("_b.yaml", b.as_bytes()),
+        ("_c.yaml", c.as_bytes()),
+        ("_d.yaml", last.as_bytes()),
+    ];
+    let problems = parse_all(&files).unwrap_err();
+    assert!(
+        rendered(&problems).contains("more than 20000 steps"),
+        "{}",
+        rendered(&problems)
+    );
+}
+
+#[test]
+fn a_param_that_its_block_does_not_use_is_refused() {
+    let block = BLOCK.replace("params: [step]", "params: [step, site]");
+    let uses = "    - use: _b.yaml\n      with: {step: StopSource, site: dr}";
+    let problems = refused(uses, &block);
+    assert_eq!(first(&problems), "_b.yaml:4:16: param `site` is never used");
+}
+
+#[test]
+fn a_block_that_no_drill_uses_is_told_and_one_that_is_used_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let put = |file: &str, text: &str| {
+        let path = root.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("_blocks/used.yaml", BLOCK);
+    put("_blocks/idle.yaml", BLOCK);
+    put("_notes.yaml", "anything: else\n");
+    put(
+        "d.yaml",
+        &drill(&USE.replace("_b.yaml", "_blocks/used.yaml")),
+    );
+    let paths = [root.path().to_owned()];
+    let loaded = sitedrill_model::load(&paths).unwrap();
+    let problems = sitedrill_model::load::unused_blocks(&paths, &loaded);
+    assert_eq!(problems.len(), 1, "{}", rendered(&problems));
+    assert!(problems[0].location.file.ends_with("_blocks/idle.yaml"));
+    assert_eq!(problems[0].message, "no drill uses this block");
 }

@@ -114,7 +114,7 @@ fn examples() -> Vec<String> {
 #[test]
 fn every_example_of_the_readme_can_be_run() {
     let examples = examples();
-    let [drill, facts, faults, block] = examples.as_slice() else {
+    let [drill, programs, facts, faults, block] = examples.as_slice() else {
         panic!("{} examples", examples.len());
     };
     parse_one(drill).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
@@ -128,6 +128,13 @@ actors:
     - observe: {site: dr, object: pg/pg-a, fields: [status], as: seen}
   a:
 ";
+    let indented = |steps: &str| -> String {
+        let lines = steps.lines().map(|line| format!("    {line}\n"));
+        lines.collect()
+    };
+    let looked = "    - expect: {observed: seen, sequence: [x]}\n";
+    let text = format!("{head}{}{looked}", indented(programs));
+    parse_one(&text).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
     let facts = facts
         .lines()
         .map(|fact| fact.split(" # ").next().unwrap_or(fact));

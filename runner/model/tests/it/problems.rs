@@ -182,6 +182,41 @@ const WRONG: &[(&str, &str, &str)] = &[
         "    - snapshot: all",
     ),
     (
+        "a value that is saved and never used",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - save: {site: quorum, object: lease/failover-lock-pg-a, field: spec.holderIdentity, as: holder}",
+    ),
+    (
+        "a measure of the name of another",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - measure: {site: dr, object: pg/pg-a, field: status.currentState, as: state}\n    - measure: {site: dr, object: pg/pg-a, field: status.currentState, as: state}",
+    ),
+    (
+        "a program without a bound",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - shell: 'true'",
+    ),
+    (
+        "kubectl twice, elsewhere",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - kubectl: {site: dr, args: kubectl get pg}\n      within: 1s\n    - kubectl: {site: dr, args: get pg --context=primary}\n      within: 1s",
+    ),
+    (
+        "a program that ends as pgctl does",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - shell: 'true'\n      within: 1s\n      expect: {refused: LockHeld}",
+    ),
+    (
+        "no regular expression",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - shell: 'true'\n      within: 1s\n      expect: {matches: '(a'}",
+    ),
+    (
+        "nothing said of a program",
+        "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
+        "    - shell: 'true'\n      within: 1s\n      expect: {}",
+    ),
+    (
         "an empty step",
         "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
         "    - {}",
@@ -194,7 +229,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "a step of a later version",
         "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
-        "    - kubectl: get pods",
+        "    - failover: pg-a",
     ),
     (
         "a fact about nothing",
@@ -466,7 +501,11 @@ fn files_that_are_no_drill_at_all_are_refused() {
         &format!("matches: {{x: {}{}}}", "[".repeat(100), "]".repeat(100)),
         1,
     );
-    let cases: [(&str, &[u8]); 10] = [
+    let unknown = SOUND.replacen("summary: Says", "summary: *nowhere # Says", 1);
+    let circle = "apiVersion: sitedrill/v1\nkind: &a [*a]\n";
+    let cases: [(&str, &[u8]); 12] = [
+        ("an alias of nothing", unknown.as_bytes()),
+        ("an alias of itself", circle.as_bytes()),
         ("too large", large.as_bytes()),
         ("not UTF-8", b"apiVersion: sitedrill/v1\nkind: \xff\xfe\n"),
         ("empty", b""),
@@ -486,4 +525,32 @@ fn files_that_are_no_drill_at_all_are_refused() {
         writeln!(seen, "## {name}\n\n{}\n", rendered(&problems)).unwrap();
     }
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_program_in_virtual_time_is_refused() {
+    let text = SOUND
+        .replacen("  tags:", "  time: virtual\n  tags:", 1)
+        .replacen(
+            "    - delete:",
+            "    - shell: 'true'\n      within: 1s\n    - delete:",
+            1,
+        );
+    let problems = parse_one(&text).unwrap_err();
+    assert_eq!(problems.len(), 1, "{}", rendered(&problems));
+    assert_eq!(problems[0].message, "a program in virtual time");
+}
+
+#[test]
+fn of_two_anchors_of_one_name_the_later_counts_as_yaml_says() {
+    let tags = "tags: [&a conformance, &a lock, *a]";
+    let text = SOUND.replacen("tags: [conformance, lock, conformance]", tags, 1);
+    let loaded = parse_one(&text).unwrap();
+    assert_eq!(loaded.drills[0].drill.tags, ["conformance", "lock"]);
+    let only = SOUND.replacen(
+        "tags: [conformance, lock, conformance]",
+        "tags: [&a x, &a y, *a]",
+        1,
+    );
+    assert_eq!(parse_one(&only).unwrap().drills[0].drill.tags, ["x", "y"]);
 }

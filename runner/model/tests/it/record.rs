@@ -86,6 +86,7 @@ fn run_started() -> Event {
         sites: "embedded".to_owned(),
         selected: 2,
         command: "sitedrill run scenarios --seed 7".to_owned(),
+        slow_seconds: None,
         wall: WallStart {
             started: second(0),
             run: "abc".to_owned(),

@@ -136,7 +136,7 @@ pub(super) fn program() -> Command {
 }
 
 /// A kubectl of 1.32 or later: the one that `KUBECTL` names, or one in the cache of tools. Says so where there is none.
-pub(super) fn kubectl(test: &str) -> Option<PathBuf> {
+pub(crate) fn kubectl(test: &str) -> Option<PathBuf> {
     let found = std::env::var_os("KUBECTL")
         .map(PathBuf::from)
         .or_else(cached);

@@ -8,3 +8,4 @@ mod problems;
 mod record;
 mod schema;
 mod support;
+mod wrong;

@@ -83,7 +83,7 @@ where
     let mut driver = Driver::new(settings);
     loop {
         while let Ok(key) = triggers.try_recv() {
-            driver.queue.add(key, Instant::now());
+            driver.queue.trigger(key, Instant::now());
         }
         driver.start_due(&pass);
         let next_due = driver.next_start();
@@ -91,7 +91,7 @@ where
             biased;
             () = &mut shutdown => return driver.finish().await,
             Some(ended) = driver.passes.join_next_with_id(), if !driver.passes.is_empty() => driver.ended(ended)?,
-            Some(key) = triggers.recv() => driver.queue.add(key, Instant::now()),
+            Some(key) = triggers.recv() => driver.queue.trigger(key, Instant::now()),
             () = sleep_until(next_due), if next_due.is_some() => {}
         }
     }

@@ -5,6 +5,7 @@
 //! **Invariant:** objects that are due at the same instant leave in the order of their keys.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,7 +15,12 @@ pub(crate) struct WorkQueue<K> {
     due: BTreeMap<K, Instant>,
     order: BTreeSet<(Instant, K)>,
     running: BTreeSet<K>,
+    /// Keys whose last pass has ended a moment ago, with the end of their pause.
+    resting: BTreeMap<K, Instant>,
 }
+
+/// Pauses are shorter than this; what is older is forgotten.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl<K: Ord + Clone> WorkQueue<K> {
     pub(crate) fn new() -> Self {
@@ -22,7 +28,14 @@ impl<K: Ord + Clone> WorkQueue<K> {
             due: BTreeMap::new(),
             order: BTreeSet::new(),
             running: BTreeSet::new(),
+            resting: BTreeMap::new(),
         }
+    }
+
+    /// Something has changed, so `key` wants a pass now, but not before the pause after its last one is over.
+    pub(crate) fn trigger(&mut self, key: K, now: Instant) {
+        let rested = self.resting.get(&key).copied();
+        self.add(key, rested.map_or(now, |rested| rested.max(now)));
     }
 
     /// Asks for a pass over `key` at `at`, or earlier if one was already asked for.
@@ -54,9 +67,12 @@ impl<K: Ord + Clone> WorkQueue<K> {
 
     /// The pass over `key` has ended; what was asked for meanwhile can start, but not before
     /// `earliest`. The pause lets a burst of changes become one pass, and keeps an object that
-    /// triggers itself from standing time still.
+    /// triggers itself, or two processes that trigger each other, from standing time still.
     pub(crate) fn finish(&mut self, key: &K, earliest: Instant) {
         self.running.remove(key);
+        self.resting
+            .retain(|_, rested| *rested + LONGEST_PAUSE > earliest);
+        self.resting.insert(key.clone(), earliest);
         if let Some(at) = self.due.get_mut(key) {
             *at = (*at).max(earliest);
             self.order.insert((*at, key.clone()));
@@ -71,8 +87,6 @@ impl<K: Ord + Clone> WorkQueue<K> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -111,5 +125,24 @@ mod tests {
         queue.finish(&"a", now + SECOND);
         assert_eq!(queue.take_due(now), None, "a pause first");
         assert_eq!(queue.take_due(now + SECOND), Some("a"));
+    }
+
+    #[test]
+    fn a_trigger_right_after_a_pass_waits_for_the_pause_and_what_the_pass_itself_asked_for_does_not()
+     {
+        let now = Instant::now();
+        let mut queue = WorkQueue::new();
+        for key in ["a", "b"] {
+            queue.add(key, now);
+            assert_eq!(queue.take_due(now), Some(key));
+            queue.finish(&key, now + SECOND / 2);
+        }
+        queue.trigger("a", now);
+        queue.add("b", now);
+        assert_eq!(queue.take_due(now), Some("b"));
+        assert_eq!(queue.take_due(now), None, "a pause first");
+        assert_eq!(queue.take_due(now + SECOND / 2), Some("a"));
+        queue.finish(&"a", now + SECOND * 9);
+        assert_eq!(queue.resting.len(), 1, "old pauses are forgotten");
     }
 }

@@ -46,6 +46,20 @@ pub(crate) enum ReadError {
     StillSilent(SilentSite),
 }
 
+impl ReadError {
+    /// Whether the API server itself answered, if only to refuse: a site whose credentials have expired, or that is
+    /// overloaded, is no lost site. A gateway that finds nobody behind it (502, 503, 504) is no such answer.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        match self {
+            Self::Refused {
+                source: kube::Error::Api(status),
+                ..
+            } => matches!(status.code, 401 | 403 | 429 | 500),
+            Self::Refused { .. } | Self::Silent { .. } | Self::StillSilent(_) => false,
+        }
+    }
+}
+
 /// Reads from one site.
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -251,8 +265,13 @@ impl Silence {
         }
     }
 
-    /// The site gave none; since when that has been so.
-    pub(crate) fn goes_on(&self, site: &str, error: &str, now: Timestamp) -> Timestamp {
+    /// The site gave none; since when that has been so. One that refuses is there, and has been silent since now.
+    pub(crate) fn goes_on(
+        &self,
+        site: &str,
+        (error, refuses): (&str, bool),
+        now: Timestamp,
+    ) -> Timestamp {
         let mut sites = self.lock();
         let silent = sites.entry(site.to_owned()).or_insert_with(|| {
             tracing::warn!(site, error, "a site does not answer");
@@ -263,6 +282,9 @@ impl Silence {
             }
         });
         error.clone_into(&mut silent.error);
+        if refuses {
+            silent.since = now;
+        }
         silent.since
     }
 
@@ -284,12 +306,15 @@ mod tests {
     fn a_silent_site_is_asked_now_and_then_and_remembers_since_when_it_is_silent() {
         let silence = Silence::default();
         assert_eq!(silence.of("primary", at(10)), None, "nothing is known: ask");
-        silence.goes_on("primary", "no route", at(10));
+        silence.goes_on("primary", ("no route", false), at(10));
         let known = silence.of("primary", at(11)).unwrap();
         assert_eq!((known.since, known.error.as_str()), (at(10), "no route"));
         assert_eq!(silence.of("primary", at(12)), None, "one asks again");
         assert!(silence.of("primary", at(12)).is_some(), "and only one");
-        assert_eq!(silence.goes_on("primary", "no answer", at(17)), at(10));
+        let since = silence.goes_on("primary", ("no answer", false), at(17));
+        assert_eq!(since, at(10));
+        let since = silence.goes_on("primary", ("too many requests", true), at(18));
+        assert_eq!(since, at(18), "whoever refuses is there");
         silence.ended("primary");
         assert_eq!(silence.of("primary", at(18)), None);
     }

@@ -112,8 +112,10 @@ fn run_storm(args: &Args, wanted: &Storm) -> ExitCode {
             .try_init();
     }
     if args.trace {
-        let history = run(&plan(wanted, wanted.from), &wanted.options);
-        print(&trace(&history));
+        // The plan first: a simulation that does not come to its end has no more to show.
+        let plan = plan(wanted, wanted.from);
+        print(&(serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n"));
+        print(&trace(&run(&plan, &wanted.options)));
     }
     let started = now();
     let shows = std::io::stderr().is_terminal();
@@ -124,7 +126,7 @@ fn run_storm(args: &Args, wanted: &Storm) -> ExitCode {
                 first.rule.as_str(),
                 first.message
             ));
-        } else if shows && seed % 100 == 0 {
+        } else if seed % if shows { 100 } else { 1000 } == 0 {
             say(&format!("seed {seed}"));
         }
     });
@@ -146,8 +148,7 @@ fn run_storm(args: &Args, wanted: &Storm) -> ExitCode {
 
 /// A history as lines, for somebody who looks for a bug.
 fn trace(history: &History) -> String {
-    let mut text = serde_json::to_string_pretty(&history.plan).unwrap_or_default();
-    text.push('\n');
+    let mut text = String::new();
     for entry in &history.entries {
         let at = entry.at.duration_since(history.began).as_millis();
         let what = crate::history::in_words(&entry.what);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use siterecovery_api::{CurrentState, DesiredState, Failover};
+use tokio::sync::Notify;
 
 use crate::plan::Plan;
 
@@ -127,6 +128,8 @@ pub enum End {
     Settled,
     /// Time was up; what was left to do.
     Unsettled(Vec<String>),
+    /// Somebody wrote again and again without a pause.
+    Endless,
     /// The simulation itself went wrong.
     Broken(String),
 }
@@ -151,19 +154,34 @@ pub struct History {
 pub(crate) struct Log {
     entries: Arc<Mutex<Vec<Entry>>>,
     now: crate::lab::Now,
+    full: Arc<Notify>,
 }
+
+/// More than ever happens where somebody comes to rest now and then; with time that costs nothing, a loop without
+/// a pause is the one thing that no deadline ends.
+const LIMIT: usize = 40_000;
 
 impl Log {
     pub(crate) fn new(now: crate::lab::Now) -> Self {
         Self {
             entries: Arc::default(),
             now,
+            full: Arc::default(),
         }
+    }
+
+    /// Completes when more has happened than can be right.
+    pub(crate) async fn is_full(&self) {
+        self.full.notified().await;
     }
 
     pub(crate) fn note(&self, what: Seen) {
         let at = (self.now)();
-        self.lock().push(Entry { at, what });
+        let mut entries = self.lock();
+        entries.push(Entry { at, what });
+        if entries.len() == LIMIT {
+            self.full.notify_one();
+        }
     }
 
     pub(crate) fn take(&self) -> Vec<Entry> {

@@ -12,7 +12,7 @@ mod settle;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::history::{End, History};
+use crate::history::{End, History, in_words};
 
 /// What must hold, whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,6 +34,8 @@ pub enum Rule {
     AuditTrail,
     /// When the faults are over, everything settles as the last operation says.
     Settles,
+    /// Nobody writes again and again without a pause.
+    Restless,
     /// The simulation itself held.
     Sound,
 }
@@ -59,6 +61,10 @@ pub fn judge(history: &History) -> Vec<Violation> {
         verdict.broken(Rule::Sound, history.began, why.clone());
         return verdict.violations;
     }
+    if history.end == End::Endless {
+        restless(history, &mut verdict);
+        return verdict.violations;
+    }
     copies::judge(history, &mut verdict);
     order::judge(history, &mut verdict);
     lock::judge(history, &mut verdict);
@@ -68,6 +74,22 @@ pub fn judge(history: &History) -> Vec<Violation> {
     settle::judge(history, &mut verdict);
     verdict.violations.sort_by_key(|violation| violation.at);
     verdict.violations
+}
+
+/// Says what was written last in a history that found no end.
+fn restless(history: &History, verdict: &mut Verdict) {
+    let last: Vec<String> = history
+        .entries
+        .iter()
+        .rev()
+        .take(3)
+        .map(|entry| in_words(&entry.what))
+        .collect();
+    let at = history
+        .entries
+        .last()
+        .map_or(history.began, |entry| entry.at);
+    verdict.broken(Rule::Restless, at, last.join("; "));
 }
 
 /// Violations in the making.
@@ -117,6 +139,7 @@ impl Rule {
             Self::Deadline => "beyond the deadline",
             Self::AuditTrail => "lost from the audit trail",
             Self::Settles => "not settled as the last operation says",
+            Self::Restless => "no rest",
             Self::Sound => "the simulation broke",
         }
     }

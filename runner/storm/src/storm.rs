@@ -71,7 +71,8 @@ pub fn judged(plan: &Plan, options: &Options) -> (Vec<Violation>, Coverage) {
 /// Runs a storm. `heard` is called after each seed with what it broke, from any thread.
 pub fn storm(storm: &Storm, heard: impl Fn(u64, &[Violation]) + Sync) -> Outcome {
     let next = AtomicU64::new(0);
-    let done: Mutex<BTreeMap<u64, (Vec<Violation>, Coverage)>> = Mutex::default();
+    // Added up at once: a little of each seed kept until the end would keep whole pages of its memory alive.
+    let sum: Mutex<Sum> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..storm.jobs.max(1) {
             scope.spawn(|| {
@@ -81,32 +82,41 @@ pub fn storm(storm: &Storm, heard: impl Fn(u64, &[Violation]) + Sync) -> Outcome
                         return;
                     }
                     let seed = storm.from + index;
-                    let result = judged(&plan(storm, seed), &storm.options);
-                    heard(seed, &result.0);
-                    done.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(seed, result);
+                    let (violations, coverage) = judged(&plan(storm, seed), &storm.options);
+                    heard(seed, &violations);
+                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                    sum.coverage.add(&coverage);
+                    if !violations.is_empty() {
+                        sum.broken.insert(seed, violations);
+                    }
                 }
             });
         }
     });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut outcome = Outcome::default();
-    for (seed, (violations, coverage)) in done {
-        outcome.seeds += 1;
-        outcome.coverage.add(&coverage);
-        if let Some(first) = violations.first() {
-            let rule = first.rule;
-            let shrinks = storm.shrinks && outcome.broken.len() < SHRUNK;
-            let shortest = shrinks.then(|| shortest(storm, seed, rule));
-            outcome.broken.push(Broken {
-                seed,
-                violations,
-                shortest,
-            });
-        }
+    let Sum { coverage, broken } = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = Outcome {
+        seeds: storm.seeds,
+        coverage,
+        broken: Vec::new(),
+    };
+    for (seed, violations) in broken {
+        let shrinks = storm.shrinks && outcome.broken.len() < SHRUNK;
+        let first = violations.first().filter(|_| shrinks);
+        let shortest = first.map(|first| shortest(storm, seed, first.rule));
+        outcome.broken.push(Broken {
+            seed,
+            violations,
+            shortest,
+        });
     }
     outcome
+}
+
+/// What many seeds came to, in whatever order they ended.
+#[derive(Default)]
+struct Sum {
+    coverage: Coverage,
+    broken: BTreeMap<u64, Vec<Violation>>,
 }
 
 fn shortest(storm: &Storm, seed: u64, rule: Rule) -> Vec<usize> {

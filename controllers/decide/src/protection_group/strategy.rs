@@ -59,6 +59,9 @@ fn start(
             Some((RUN_MANUAL.to_owned(), OriginalStrategy::Forget))
         }
         (RUN_HALTED, Some(RUN_HALTED)) => Some((RUN_ALWAYS.to_owned(), OriginalStrategy::Forget)),
+        // KubeVirt starts such a machine only when it comes from another strategy; while its last instance is still
+        // there that moment would pass unused, and it would never start.
+        (RUN_HALTED, Some(own)) if own != RUN_ALWAYS && instance.is_some() => None,
         (RUN_HALTED, Some(own)) => Some((own.to_owned(), OriginalStrategy::Forget)),
         _ => None,
     }
@@ -111,6 +114,20 @@ mod tests {
             node: None,
             deleting: false,
         }
+    }
+
+    #[test]
+    fn a_machine_that_reruns_on_failure_waits_until_its_last_instance_is_gone() {
+        let halted = machine(Some(RUN_HALTED), None, Some("RerunOnFailure"));
+        let ended = InstanceFacts {
+            phase: "Succeeded".to_owned(),
+            deleting: true,
+            ..up()
+        };
+        let running = DesiredState::Running;
+        assert_eq!(change(&halted, Some(&ended), running), None);
+        let started = change(&halted, None, running).expect("nothing is in the way");
+        assert_eq!(started.run_strategy.as_deref(), Some("RerunOnFailure"));
     }
 
     /// Strategy and note after a change, or what it was.

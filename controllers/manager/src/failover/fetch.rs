@@ -306,7 +306,7 @@ impl Request {
                 context.silence.ended(STORAGE);
                 Fetch::Read(volumes)
             }
-            Err(error) => silent(context, STORAGE, chain(&error)),
+            Err(error) => silent(context, STORAGE, chain(&error), false),
         }
     }
 }
@@ -327,12 +327,13 @@ fn answered(
         Err(ReadError::StillSilent(SilentSite { since, error, .. })) => {
             Fetch::Failed { since, error }
         }
-        Err(error) => silent(context, site, chain(&error)),
+        Err(error) => silent(context, site, chain(&error), error.is_an_answer()),
     }
 }
 
-fn silent<T>(context: &Context, site: &str, error: String) -> Fetch<T> {
-    let since = context.silence.goes_on(site, &error, (context.now)());
+fn silent<T>(context: &Context, site: &str, error: String, refuses: bool) -> Fetch<T> {
+    let now = (context.now)();
+    let since = context.silence.goes_on(site, (&error, refuses), now);
     Fetch::Failed { since, error }
 }
 

@@ -41,15 +41,19 @@ impl Register {
         self.complete = true;
     }
 
-    /// The watch shows a Failover.
-    pub(super) fn seen(&mut self, failover: &Failover) {
+    /// The watch shows a Failover. Says whether more than words is new about it: while two processes overlap, each
+    /// waits in its own words, and must not be woken by the other's.
+    pub(super) fn seen(&mut self, failover: &Failover) -> bool {
         let (key, version) = (Key::of(failover), version(failover));
+        let known = self.active.get(&key);
+        let is_news = known.is_none_or(|(_, known)| !says_the_same(known, failover));
         if let Some(listed) = &mut self.listed {
             listed.insert(key);
         }
         self.put(failover);
         // Versions grow over all objects of a site, so what we wrote before this one is past.
         self.ended.retain(|_, ended| *ended > version);
+        is_news
     }
 
     /// A pass read or wrote this version of a Failover.
@@ -90,6 +94,22 @@ impl Register {
         let active = self.active.values().map(|(_, failover)| failover);
         Some(active.filter(matters).cloned().collect())
     }
+}
+
+/// Whether two states of a Failover differ in nothing but messages.
+fn says_the_same(one: &Failover, other: &Failover) -> bool {
+    let wordless = |failover: &Failover| {
+        let mut status = failover.status.clone()?;
+        status.message = None;
+        for step in &mut status.steps {
+            step.message = None;
+        }
+        for condition in &mut status.conditions {
+            condition.message.clear();
+        }
+        Some(status)
+    };
+    one.spec == other.spec && wordless(one) == wordless(other)
 }
 
 /// Versions are compared as the API servers number them; one that is no number comes first.
@@ -181,5 +201,20 @@ mod tests {
         assert!(register.others(&own).unwrap().is_empty());
         own.spec.protection_group = "group-of-f1".to_owned();
         assert_eq!(register.others(&own).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn other_words_are_no_news_and_everything_else_is() {
+        let mut register = Register::default();
+        let mut shown = failover("f1", 5, FailoverPhase::Running);
+        assert!(register.seen(&shown), "nothing was known of it");
+        let status = shown.status.get_or_insert_default();
+        status.message = Some("waiting for site dr, unreachable since noon".to_owned());
+        assert!(!register.seen(&shown));
+        let status = shown.status.get_or_insert_default();
+        status.source_cluster = Some("primary".to_owned());
+        assert!(register.seen(&shown));
+        shown.spec.force = !shown.spec.force;
+        assert!(register.seen(&shown));
     }
 }

@@ -144,7 +144,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
         move |seen| {
             let present = seen.present().map(Brought::read::<Failover>);
             let understood = present.as_ref().and_then(|read| read.as_ref().ok());
-            register(&triggers.context, &seen, understood);
+            let is_news = register(&triggers.context, &seen, understood);
             let key = Key::of(seen.object());
             let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
@@ -156,7 +156,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                     let group =
                         Subject::Group(Key::new(&key.namespace, &failover.spec.protection_group));
                     triggers.context.interest().add(&key, group);
-                    if !own {
+                    if is_news && !own {
                         triggers.look_at(key);
                     }
                 }
@@ -170,11 +170,15 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
     );
 }
 
-fn register(context: &Context, seen: &Seen, failover: Option<&Failover>) {
+/// Whether it is news.
+fn register(context: &Context, seen: &Seen, failover: Option<&Failover>) -> bool {
     match (seen, failover) {
-        (Seen::Gone(object), _) => context.register().gone(&Key::of(object)),
+        (Seen::Gone(object), _) => {
+            context.register().gone(&Key::of(object));
+            true
+        }
         (_, Some(failover)) => context.register().seen(failover),
-        (_, None) => {}
+        (_, None) => true,
     }
 }
 

@@ -140,18 +140,22 @@ impl Lab {
 
     pub(crate) fn start_group_controllers(&mut self) {
         for site in self.directory.workload_sites() {
-            let config = ProtectionGroupControllerConfig {
-                site: self.site(&site.name, "protection-group-controller"),
-                namespace: Some(NAMESPACE.to_owned()),
-                policy: Policy::new("protection-group-controller"),
-                now: Arc::clone(&self.now),
-                seed: 1,
-                gate: None,
-            };
+            let config = self.group_config(&site.name);
             self.running.spawn(run_protection_group_controller(
                 config,
                 Box::pin(std::future::pending()),
             ));
+        }
+    }
+
+    pub(crate) fn group_config(&self, site: &str) -> ProtectionGroupControllerConfig {
+        ProtectionGroupControllerConfig {
+            site: self.site(site, "protection-group-controller"),
+            namespace: Some(NAMESPACE.to_owned()),
+            policy: Policy::new("protection-group-controller"),
+            now: Arc::clone(&self.now),
+            seed: 1,
+            gate: self.gate.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Both controllers on embedded sites, in paused time.
 
 mod bad_input;
+mod crash;
 mod directory;
 mod economy;
 mod failover;

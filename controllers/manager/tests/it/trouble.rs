@@ -1,13 +1,9 @@
-//! Failovers on sites that are not healthy, and controllers that stop on the way.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Failovers on sites that are not healthy.
 
 use sitedrill_apiserver::Rule;
+use sitedrill_world::Fault;
 use sitedrill_world::storage::DiskState;
-use sitedrill_world::{Fault, StorageModel};
-use siterecovery_api::{CurrentState, DesiredState, FailoverPhase, ProtectionGroup, SiteDirectory};
-use siterecovery_manager::{Error, Gate, run_failover_controller};
+use siterecovery_api::{CurrentState, DesiredState, FailoverPhase, ProtectionGroup};
 
 use crate::lab::{Lab, MINUTE, message, phase};
 
@@ -164,68 +160,26 @@ async fn a_lost_source_is_left_behind_and_fenced_when_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wherever_the_failover_controller_dies_the_next_one_comes_to_the_same_end() {
-    dies_everywhere(Gate::HaltBefore).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn whatever_answer_is_lost_the_next_failover_controller_comes_to_the_same_end() {
-    dies_everywhere(Gate::HaltAfter).await;
-}
-
-async fn dies_everywhere(halt: Gate) {
-    let mut writes = 0;
-    while dies_at(halt, writes).await {
-        writes += 1;
+async fn a_source_that_answers_but_refuses_is_not_taken_for_lost() {
+    for code in [403, 429, 500] {
+        let lab = Lab::linstor().await;
+        lab.group("pg-a", 1, "primary").await;
+        // Storage alone would prove a loss: its nodes are down.
+        for node in ["primary-1", "primary-2"] {
+            let down = Fault::NodeDown {
+                site: "primary".to_owned(),
+                node: node.to_owned(),
+            };
+            lab.world.knobs().inject(down).unwrap();
+        }
+        lab.clusters["primary"]
+            .faults()
+            .add(Rule::status(code).user("failover-controller"));
+        lab.fail_over("quorum", "f1", "pg-a", "dr").await;
+        let refused = lab.ended("quorum", "f1").await;
+        let status = refused.status.as_ref().expect("it has ended");
+        let end = status.condition("Succeeded").expect("it has ended");
+        assert_eq!(end.reason, "SourceUnreachable", "{code}: {}", end.message);
+        assert!(lab.live("dr").is_empty(), "{code}");
     }
-    assert!(writes >= 12, "a failover has more writes than {writes}");
-}
-
-/// Runs a failover whose controller dies at write number `k`, and finishes it with another one.
-/// Says whether there was such a write.
-async fn dies_at(halt: Gate, k: usize) -> bool {
-    let mut lab = Lab::bare(SiteDirectory::linstor(), StorageModel::Linstor).await;
-    lab.start_group_controllers();
-    lab.group("pg-a", 1, "primary").await;
-    lab.fail_over("quorum", "f1", "pg-a", "dr").await;
-    let seen = Arc::new(AtomicUsize::new(0));
-    lab.gate = Some(Arc::new(move |_| {
-        if seen.fetch_add(1, Ordering::Relaxed) == k {
-            halt
-        } else {
-            Gate::Go
-        }
-    }));
-    let first = run_failover_controller(
-        lab.failover_config("quorum"),
-        Box::pin(std::future::pending()),
-    );
-    let died = tokio::select! {
-        biased;
-        ended = first => matches!(ended, Err(Error::Halted { .. })),
-        _ = lab.ended("quorum", "f1") => false,
-    };
-    lab.gate = None;
-    let next = lab.failover_config("quorum");
-    lab.running.spawn(run_failover_controller(
-        next,
-        Box::pin(std::future::pending()),
-    ));
-    let failover = lab.ended("quorum", "f1").await;
-    let context = format!("{halt:?} at write {k}: {}", message(&failover));
-    assert_eq!(phase(&failover), FailoverPhase::Succeeded, "{context}");
-    assert_eq!(
-        (lab.live("primary").len(), lab.live("dr").len()),
-        (0, 1),
-        "{context}"
-    );
-    lab.eventually(MINUTE, || async {
-        if lab.locks("quorum").is_empty() {
-            Ok(())
-        } else {
-            Err(context.clone())
-        }
-    })
-    .await;
-    died
 }

@@ -86,8 +86,15 @@ fn last_word(history: &History, group: &str, end: Timestamp) -> Option<String> {
         let key = (site.to_owned(), group.to_owned());
         history.groups.get(&key).map(|group| group.desired)
     };
+    // Whoever would stop a lost source that is back may be out of reach for good.
+    let directory = history.plan.topology.directory();
+    let home = directory
+        .get(&target)
+        .map(|site| &directory.management_of(site).name);
+    let out_of_reach =
+        outages.silent(&source, end) || home.is_some_and(|home| outages.silent(home, end));
     let wrong = asked(&target) != Some(DesiredState::Running)
-        || (asked(&source) != Some(DesiredState::Stopped) && !outages.silent(&source, end));
+        || (asked(&source) != Some(DesiredState::Stopped) && !out_of_reach);
     wrong.then(|| {
         let name = last.failover.metadata.name.clone().unwrap_or_default();
         format!(

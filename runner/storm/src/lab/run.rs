@@ -63,8 +63,15 @@ async fn simulate(plan: Arc<Plan>, options: &Options) -> anyhow::Result<History>
     let mut in_force = InForce::default();
     let began = now();
     let mut people = JoinSet::new();
-    act(&lab, &mut in_force, &mut people).await;
-    let end = rest(&lab).await;
+    let lived = async {
+        act(&lab, &mut in_force, &mut people).await;
+        rest(&lab).await
+    };
+    let end = tokio::select! {
+        biased;
+        () = log.is_full() => End::Endless,
+        end = lived => end,
+    };
     lab.note_hits(&in_force);
     let groups = lab.groups();
     drop((people, background));

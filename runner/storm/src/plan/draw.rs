@@ -12,7 +12,7 @@ pub fn draw(seed: u64) -> Plan {
         2 => Topology::OperatorWithQuorum,
         _ => Topology::OperatorPair,
     };
-    let rules_in_schema = !dice.percent(15);
+    let rules_in_schema = !dice.percent(30);
     let groups = (0..dice.between(1, 3)).map(|number| group(number, &mut dice));
     let groups: Vec<GroupPlan> = groups.collect();
     let mut draft = Draft::new(topology, groups, dice);

@@ -1,5 +1,6 @@
 //! Themes: operations and faults that belong together, so that rare meetings are not rare here.
 
+mod locks;
 mod trouble;
 
 use super::{Fault, GroupPlan, Operation, Side, Timed, Topology};
@@ -32,22 +33,25 @@ fn perhaps_dies(draft: &mut Draft, from: u64) {
 type Theme = fn(&mut Draft, u64);
 
 /// Every theme, as often as its weight says.
-const THEMES: [(u64, Theme); 21] = [
+const THEMES: [(u64, Theme); 24] = [
     (2, there_and_back),
     (4, controller_dies),
     (2, group_controller_dies),
     (4, source_is_lost),
     (2, one_site_after_the_other),
     (3, site_is_cut_off),
-    (3, lock_is_seized),
-    (1, lock_is_deleted),
-    (2, expired_lock),
+    (2, locks::lock_is_seized),
+    (2, locks::lock_is_lost_while_it_waits),
+    (1, locks::lock_is_deleted),
+    (1, locks::expired_lock),
+    (2, locks::expired_lock_wanted_by_two),
+    (4, locks::two_set_out_together),
     (3, stop_is_stuck),
     (3, start_is_stuck),
     (3, taints_on_target),
     (2, stale_neighbour),
     (2, trouble::storage_trouble),
-    (2, trouble::odd_orders),
+    (4, trouble::odd_orders),
     (1, trouble::second_copy_by_hand),
     (4, trouble::request_trouble),
     (2, trouble::watch_trouble),
@@ -85,6 +89,17 @@ impl Draft {
 
     fn home(&mut self) -> String {
         (*self.dice.pick(self.topology.homes())).to_owned()
+    }
+
+    /// The site whose Failover Controller drives a failover to that side.
+    fn home_of(&self, target: Side) -> String {
+        let quorum = self.topology.has_quorum();
+        if quorum { "quorum" } else { target.site() }.to_owned()
+    }
+
+    fn homes(&self) -> Vec<String> {
+        let homes = self.topology.homes().iter();
+        homes.map(|home| (*home).to_owned()).collect()
     }
 
     fn any_site(&mut self) -> String {
@@ -251,64 +266,6 @@ fn site_is_cut_off(draft: &mut Draft, from: u64) {
     draft.faults.push((at, lasts, fault));
     draft.order(from, &group.name, group.at.other());
     perhaps_dies(draft, from);
-}
-
-fn lock_is_seized(draft: &mut Draft, from: u64) {
-    let group = draft.some_group();
-    draft.hasty(from, &group.name, group.at.other(), false);
-    let seize = Operation::SeizeLock {
-        group: group.name.clone(),
-        age_seconds: 0,
-    };
-    let at = from + draft.seconds(0, 25);
-    draft.operate(at, seize);
-    // The machines may be slow, so that there is something left to go on with.
-    if draft.dice.percent(60) {
-        let site = group.at.site().to_owned();
-        let vm = format!("{}-vm-1", group.name);
-        let lasts = draft.seconds(20, 90);
-        draft.fail(from, lasts, Fault::StopHangs { site, vm });
-    }
-    let over = at + draft.seconds(100, 400);
-    draft.operate(
-        over,
-        Operation::DeleteLock {
-            group: group.name.clone(),
-        },
-    );
-}
-
-fn lock_is_deleted(draft: &mut Draft, from: u64) {
-    let group = draft.some_group();
-    draft.order(from, &group.name, group.at.other());
-    let at = from + draft.seconds(0, 30);
-    draft.operate(
-        at,
-        Operation::DeleteLock {
-            group: group.name.clone(),
-        },
-    );
-    if draft.dice.percent(50) {
-        let second = at + draft.dice.below(2_000);
-        draft.hasty(second, &group.name, group.at, false);
-    }
-}
-
-fn expired_lock(draft: &mut Draft, from: u64) {
-    let group = draft.some_group();
-    let age_seconds = u32::try_from(draft.dice.between(290, 900)).unwrap_or(600);
-    draft.operate(
-        from,
-        Operation::SeizeLock {
-            group: group.name.clone(),
-            age_seconds,
-        },
-    );
-    let at = from + draft.seconds(1, 3);
-    draft.hasty(at, &group.name, group.at.other(), false);
-    let to = *draft.dice.pick(&Side::BOTH);
-    let near = at + draft.dice.below(3);
-    draft.hasty(near, &group.name, to, false);
 }
 
 fn stop_is_stuck(draft: &mut Draft, from: u64) {

@@ -35,7 +35,22 @@ fn assert_found(planted: Sabotage, as_rule: Rule, try_first: u64) {
 
 #[test]
 fn a_lock_that_is_not_looked_at_is_reported() {
-    assert_found(Sabotage::IgnoreLock, Rule::OneHolder, 6);
+    assert_found(Sabotage::IgnoreLock, Rule::OneHolder, 5);
+}
+
+#[test]
+fn a_lock_that_is_not_looked_at_again_on_resuming_is_reported() {
+    assert_found(Sabotage::ResumeWithoutLock, Rule::OneHolder, 17);
+}
+
+#[test]
+fn a_lost_lock_that_is_not_noticed_is_reported() {
+    assert_found(Sabotage::IgnoreLostLock, Rule::OneHolder, 17);
+}
+
+#[test]
+fn a_takeover_without_compare_and_swap_is_reported() {
+    assert_found(Sabotage::TakeOverWithoutCompare, Rule::OneHolder, 54);
 }
 
 #[test]
@@ -50,20 +65,20 @@ fn a_safety_check_that_is_skipped_is_reported() {
 
 #[test]
 fn a_start_before_the_release_is_reported() {
-    assert_found(Sabotage::StartBeforeRelease, Rule::StopBeforeStart, 1);
+    assert_found(Sabotage::StartBeforeRelease, Rule::StopBeforeStart, 4);
 }
 
 #[test]
 fn a_rollback_after_the_start_is_reported() {
-    assert_found(Sabotage::RollBackAfterStart, Rule::StopBeforeStart, 100);
+    assert_found(Sabotage::RollBackAfterStart, Rule::StopBeforeStart, 63);
 }
 
 #[test]
 fn a_source_that_is_not_stopped_on_its_return_is_reported() {
-    assert_found(Sabotage::ForgetFencing, Rule::Settles, 5);
+    assert_found(Sabotage::ForgetFencing, Rule::Settles, 2);
 }
 
 #[test]
 fn a_terminal_phase_that_is_written_again_is_reported() {
-    assert_found(Sabotage::RewriteTheEnd, Rule::TerminalForEver, 5);
+    assert_found(Sabotage::RewriteTheEnd, Rule::TerminalForEver, 2);
 }

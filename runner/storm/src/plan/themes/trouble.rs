@@ -29,7 +29,7 @@ pub(super) fn odd_orders(draft: &mut Draft, from: u64) {
         force: false,
         hasty: false,
     };
-    match draft.dice.below(5) {
+    match draft.dice.below(6) {
         0 => draft.operate(from, create("pg-nobody", "dr")),
         1 => draft.operate(from, create(&group.name, "atlantis")),
         2 => draft.operate(from, create(&group.name, "quorum")),

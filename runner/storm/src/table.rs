@@ -7,7 +7,7 @@ use crate::plan::FaultKind;
 use crate::storm::{Broken, Outcome};
 
 /// From so many seeds on, something that was never reached is a failure and not bad luck.
-pub const FULL: u64 = 500;
+pub const FULL: u64 = 2_000;
 
 /// The whole report. `sabotage` is what was made wrong on purpose, for the command that replays.
 pub fn report(outcome: &Outcome, sabotage: Option<&str>) -> String {

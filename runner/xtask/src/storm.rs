@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::repo::{Repo, say};
 
-/// As many seeds as the stage of `cargo xtask test` runs. All steps, refusals and faults are reached by then.
+/// As many seeds as the stage of `cargo xtask test` runs.
 const SEEDS: &str = "500";
 
 /// Builds the storm, and gives the command that runs it.

@@ -11,7 +11,6 @@ use anyhow::{Context as _, bail};
 use crate::clients;
 use crate::control_plane;
 use crate::repo::{Repo, say};
-use crate::storm;
 use crate::tidy;
 
 /// Crates that must compile without what other crates of the workspace would bring along.
@@ -101,7 +100,6 @@ const STAGES: [Stage; 8] = [
     ("control plane", |_, course| find_control_plane(course)),
     ("clients", |_, course| find_clients(course)),
     ("tests", tests),
-    ("storm", |repo, _| storm::stage(repo)),
 ];
 
 /// Runs the stages and prints a summary; says whether all passed.

@@ -116,6 +116,22 @@ const AFTER: &[(&str, &[&str])] = &[
         "kubectl logs -n site-recovery -l app=protection-group-controller --tail=100",
         &["pass{kind=ProtectionGroup site=primary"],
     ),
+    // Troubleshooting: a lock that somebody left behind.
+    ("kubectl config use-context quorum", &["Switched"]),
+    (
+        "kubectl create -f - <<EOF\napiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  \
+         name: failover-lock-pg-b\n  namespace: site-recovery\nspec:\n  holderIdentity: nobody\n  \
+         leaseDurationSeconds: 300\nEOF",
+        &["lease.coordination.k8s.io/failover-lock-pg-b created"],
+    ),
+    (
+        "kubectl delete lease failover-lock-pg-b -n site-recovery",
+        &["lease.coordination.k8s.io \"failover-lock-pg-b\" deleted"],
+    ),
+    (
+        "./intelligent-pg-failover.sh pg-a --to-cluster2",
+        &["[SUCCESS] pg-a is already running on cluster2, nothing was moved"],
+    ),
 ];
 
 #[test]

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
-use sitedrill_apiserver::Cluster;
+use sitedrill_apiserver::{Cluster, Identity};
 use sitedrill_world::{GroupSpec, SiteRole, SiteSpec, StorageModel, World};
 use siterecovery_api::names::DEFAULT_NAMESPACE;
 use siterecovery_api::{
@@ -148,7 +148,7 @@ impl Lab {
             world = world.site(SiteSpec {
                 name: site.name.clone(),
                 role,
-                client: cluster.client_as("world"),
+                client: cluster.lean_client_of(Identity::new("world")),
                 nodes,
             });
             clusters.push((site.name.clone(), cluster));
@@ -171,7 +171,7 @@ impl Lab {
     }
 
     fn client(&self, site: &str, user: &str) -> Client {
-        self.cluster(site).client_as(user)
+        self.cluster(site).lean_client_of(Identity::new(user))
     }
 
     async fn make_group(&self, name: &str) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::api::PostParams;
-use sitedrill_apiserver::{Cluster, Faults};
+use sitedrill_apiserver::{Cluster, Faults, Identity};
 use sitedrill_world::{GroupSpec, SiteRole, SiteSpec, World};
 use siterecovery_api::names::DEFAULT_NAMESPACE;
 use siterecovery_api::{
@@ -94,7 +94,7 @@ impl Lab {
                 } else {
                     SiteRole::Quorum
                 },
-                client: cluster.client_as("world"),
+                client: lean(&cluster, "world"),
                 nodes: if workload { 2 } else { 1 },
             });
             wires.insert(site.name.clone(), Wire::new(plan.seed, &site.name));
@@ -161,7 +161,7 @@ impl Lab {
                     .collect(),
                 selector: None,
             };
-            let client = self.clusters[side.site()].client_as("setup");
+            let client = lean(&self.clusters[side.site()], "setup");
             let groups = kube::Api::<ProtectionGroup>::namespaced(client, DEFAULT_NAMESPACE);
             groups
                 .create(&PostParams::default(), &ProtectionGroup::new(name, spec))
@@ -173,7 +173,7 @@ impl Lab {
 
     /// The way of somebody to a site, with all the trouble on it. `who` is `role@place`.
     fn client(&self, site: &str, who: &str) -> Client {
-        self.wires[site].client(self.clusters[site].client_as(who))
+        self.wires[site].client(lean(&self.clusters[site], who))
     }
 
     /// The clock of the Failover Controller of a home, which may be wrong.
@@ -208,4 +208,9 @@ fn definitions(
         }
     }
     crds
+}
+
+/// A client that asks for nothing that nobody in a storm looks at.
+fn lean(cluster: &Cluster, user: &str) -> Client {
+    cluster.lean_client_of(Identity::new(user))
 }

@@ -22,6 +22,7 @@ pub mod generated;
 pub mod layers;
 pub mod repo;
 pub mod stages;
+pub mod storm;
 pub mod tidy;
 
 use std::ffi::OsString;
@@ -107,6 +108,15 @@ enum Bench {
     },
     /// What the engine adds to a drill, a step.
     Engine,
+    /// Many groups of ten machines that fail over at once.
+    Scale {
+        /// How many groups; several sizes, one after the other.
+        #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1000])]
+        groups: Vec<u32>,
+        /// The file for the figures as JSON.
+        #[arg(long, value_name = "FILE", default_value = "target/bench/scale.json")]
+        out: PathBuf,
+    },
 }
 
 /// Runs the task runner with these arguments, the first being its own name.
@@ -152,10 +162,10 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
         }
         Verb::Clients => report(&clients::find_or_fetch()?, "clients"),
         Verb::Storm { args } => {
-            let mut command =
-                repo.cargo(&["run", "--release", "--quiet", "-p", "sitedrill-storm", "--"]);
-            command.args(args);
-            let status = command.status().context("failed to start the storm")?;
+            let status = storm::command(repo)?
+                .args(args)
+                .status()
+                .context("failed to start the storm")?;
             return Ok(if status.success() {
                 ExitCode::SUCCESS
             } else {
@@ -178,6 +188,13 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             what: Bench::Engine,
         } => {
             let table = bench::engine::engine(repo)?;
+            write!(std::io::stdout(), "{table}").context("failed to print")?;
+            true
+        }
+        Verb::Bench {
+            what: Bench::Scale { groups, out },
+        } => {
+            let table = bench::scale::scale(repo, groups, out)?;
             write!(std::io::stdout(), "{table}").context("failed to print")?;
             true
         }

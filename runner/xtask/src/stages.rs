@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use crate::clients;
 use crate::control_plane;
 use crate::repo::{Repo, say};
+use crate::storm;
 use crate::tidy;
 
 /// Crates that must compile without what other crates of the workspace would bring along.
@@ -76,7 +77,7 @@ struct Course {
 
 type Stage = (&'static str, fn(&Repo, &mut Course) -> anyhow::Result<()>);
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     ("format", |repo, _| {
         pass(repo.cargo(&["fmt", "--all", "--check"]))
     }),
@@ -100,6 +101,7 @@ const STAGES: [Stage; 8] = [
     ("control plane", |_, course| find_control_plane(course)),
     ("clients", |_, course| find_clients(course)),
     ("tests", tests),
+    ("storm", |repo, _| storm::stage(repo)),
 ];
 
 /// Runs the stages and prints a summary; says whether all passed.

@@ -32,6 +32,13 @@ pub struct Decision<Status> {
     pub look_again: LookAgain,
 }
 
+impl<Status> Decision<Status> {
+    /// Whether there is nothing to do and nothing to say; the next look stays where it is.
+    pub fn is_idle(&self) -> bool {
+        self.effects.is_empty() && !self.persist && self.events.is_empty()
+    }
+}
+
 /// When the next pass should happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum LookAgain {

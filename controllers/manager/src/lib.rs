@@ -34,6 +34,7 @@ mod perform;
 mod protection_group;
 mod queue;
 mod reader;
+mod shown;
 mod slim;
 mod storage;
 mod watch;

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! What a pass decides on is read live. The watches only say which group to look at; beside that
-//! they keep the index of claims, from which a pass learns of rival groups.
+//! they keep the index of claims, from which a pass learns of rival groups, and they keep what they
+//! have shown: where the same decision on that has nothing to do, there is no pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,9 +38,10 @@ use crate::news::News;
 use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
+use crate::shown::{All, Shown};
 use crate::slim::Brought;
 use crate::telemetry::chain;
-use crate::watch::{Watches, all_of};
+use crate::watch::{Seen, Watches, all_of};
 
 /// Runs the controller until `shutdown` completes.
 ///
@@ -86,6 +88,7 @@ async fn run(
         policy: config.policy,
         now: config.now,
         claims: Mutex::default(),
+        shown: Mutex::default(),
         own_writes: OwnWrites::default(),
         meter,
     });
@@ -114,6 +117,7 @@ struct Context {
     reader: Reader,
     performer: Performer,
     claims: Mutex<Claims>,
+    shown: Mutex<Shown>,
     own_writes: OwnWrites,
     meter: SharedMeter,
 }
@@ -122,6 +126,39 @@ impl Context {
     fn claims(&self) -> MutexGuard<'_, Claims> {
         // The index is derived from what the watches show and heals with the next change.
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        // It changes by single calls only, so a panic elsewhere leaves it usable.
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a pass would have nothing to do if what the watches have shown is all there is. What they show later
+    /// is looked at then.
+    fn has_nothing_to_do(&self, key: &Key) -> bool {
+        let mut claims = self.claims();
+        let Some(group) = claims.group(key).cloned() else {
+            return false;
+        };
+        let Some(lists) = self.shown().members_of(&group) else {
+            return false;
+        };
+        let groups = rivals(&mut claims, &group, &lists);
+        drop(claims);
+        let fetched = Fetched {
+            site: self.site.clone(),
+            group,
+            machines: Ok(lists),
+            groups,
+        };
+        decide(&understand(&fetched), &self.policy, (self.now)()).is_idle()
+    }
+
+    /// Looks at a group unless there is nothing to do.
+    fn look_at(&self, keys: &UnboundedSender<Key>, key: Key) {
+        if !self.has_nothing_to_do(&key) {
+            send(keys, key);
+        }
     }
 }
 
@@ -141,19 +178,26 @@ fn watch(
         groups,
         move |seen| {
             let key = Key::of(seen.object());
+            // Our own write is no news, but what changed meanwhile was compared with what was there before it.
             let own = owner.own_writes.contains(seen.object());
             match seen.present().map(Brought::read) {
                 Some(Ok(group)) => owner.claims().put(group),
                 Some(Err(_)) | None => owner.claims().remove(&key),
             }
-            if !own {
+            if own {
+                owner.look_at(&keys, key);
+            } else {
                 send(&keys, key);
             }
         },
     );
     let of = (context, client);
-    watch_machines(&mut watches, of, sender, Machine::glance);
-    watch_machines(&mut watches, of, sender, InstanceFacts::of);
+    watch_machines(&mut watches, of, sender, Machine::glance, |shown| {
+        &mut shown.machines
+    });
+    watch_machines(&mut watches, of, sender, InstanceFacts::of, |shown| {
+        &mut shown.instances
+    });
     watches
 }
 
@@ -163,30 +207,41 @@ fn watch_machines<K, Facts>(
     (context, client): (&Arc<Context>, &Client),
     sender: &UnboundedSender<Key>,
     facts: impl Fn(&K) -> Facts + Send + 'static,
+    all: fn(&mut Shown) -> &mut All<K>,
 ) where
-    K: Resource<DynamicType = ()> + DeserializeOwned,
+    K: Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
     Facts: PartialEq + Send + 'static,
 {
     let machines = all_of::<K>(client, None);
     let (owner, keys) = (Arc::clone(context), sender.clone());
     let name = format!("{}s on {}", K::kind(&()), context.site);
     let mut news = News::default();
-    watches.add(name, machines, move |seen| {
-        let machine = seen.object();
-        let read = machine.read::<K>();
-        let metadata = match &read {
-            Ok(understood) => understood.meta(),
-            Err(invalid) => &invalid.metadata,
+    let see = move |seen: Seen| {
+        let machine = Key::of(seen.object());
+        let read = seen.object().read::<K>();
+        let labels = match &read {
+            Ok(understood) => understood.meta().labels.clone(),
+            Err(invalid) => invalid.metadata.labels.clone(),
         };
-        let shown = read.as_ref().ok().map(&facts);
-        if news.is(&seen, |_| (metadata.labels.clone(), shown)) {
-            for key in owner
-                .claims()
-                .claimants(&Key::of(machine), metadata.labels.as_ref())
-            {
-                send(&keys, key);
+        let read = read.ok();
+        let shown = (labels.clone(), read.as_ref().map(&facts));
+        let is_news = news.is(&seen, |_| shown);
+        match seen {
+            Seen::Gone(_) => all(&mut owner.shown()).remove(&machine),
+            Seen::Listed(_) | Seen::Changed(_) => {
+                all(&mut owner.shown()).put(machine.clone(), read);
             }
         }
+        if is_news {
+            let claimants = owner.claims().claimants(&machine, labels.as_ref());
+            for key in claimants {
+                owner.look_at(&keys, key);
+            }
+        }
+    };
+    let lister = Arc::clone(context);
+    watches.add_listed(name, machines, see, move |listing| {
+        all(&mut lister.shown()).listing(listing);
     });
 }
 

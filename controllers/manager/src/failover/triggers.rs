@@ -11,7 +11,7 @@ use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
 use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
 use siterecovery_decide::WaitingOn;
-use siterecovery_decide::facts::InstanceFacts;
+use siterecovery_decide::facts::{GroupFacts, InstanceFacts};
 use siterecovery_decide::failover::{Observed, StorageView};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -222,10 +222,11 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
         format!("ProtectionGroups on {}", site.name),
         groups,
         move |seen| {
-            // That a group was looked at again is no news, and its machines are watched themselves.
+            // A failover waits for a group to be where it was told to go. That it is on its way or was looked at again
+            // is no news, and its machines are watched themselves.
             let facts = |group: ProtectionGroup| {
-                let status = group.status.unwrap_or_default();
-                (group.spec, status.current_state, status.observed_generation)
+                let facts = GroupFacts::of(&group);
+                (facts.has_settled_as(facts.desired), group.spec)
             };
             if news.is(&seen, |group| group.read().ok().map(facts)) {
                 on_group.changed(&Subject::Group(Key::of(seen.object())));

@@ -1,5 +1,7 @@
 //! The two custom resource definitions, and the manifests that install them.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 use serde_json::Value;
@@ -17,7 +19,10 @@ pub struct CrdManifest {
 
 /// Both definitions, the group first.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    crd_manifests().into_iter().map(|m| m.crd).collect()
+    // They are the same for as long as the program runs, and making them takes longer than starting a site with them.
+    static ALL: LazyLock<Vec<CustomResourceDefinition>> =
+        LazyLock::new(|| crd_manifests().into_iter().map(|m| m.crd).collect());
+    ALL.clone()
 }
 
 /// Both definitions with the file names the guide gives them. `cargo xtask crds` writes them.

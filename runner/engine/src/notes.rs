@@ -15,10 +15,11 @@ pub(crate) fn of(change: &Change) -> Vec<String> {
     match change.key.kind {
         ObjectKind::Failover => failover(before, after),
         ObjectKind::ProtectionGroup => group(before, after),
+        ObjectKind::VirtualMachine => machine(before, after),
         ObjectKind::VirtualMachineInstance => instance(before, after),
         ObjectKind::Lease if locked_group(&change.key).is_some() => lock(before, after),
         ObjectKind::Node => taints(before, after),
-        ObjectKind::VirtualMachine | ObjectKind::Lease | ObjectKind::Event => Vec::new(),
+        ObjectKind::Lease | ObjectKind::Event => Vec::new(),
     }
 }
 
@@ -59,6 +60,21 @@ fn group(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
     said.collect()
 }
 
+/// That a machine is told to run or to halt; what it was told before anybody looked is no move.
+fn machine(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let (Some(before), Some(after)) = (before, after) else {
+        return Vec::new();
+    };
+    let fields = [
+        ("runStrategy", "spec.runStrategy"),
+        ("running", "spec.running"),
+    ];
+    let said = fields
+        .iter()
+        .filter_map(|(name, path)| moved(name, path, Some(before), after));
+    said.collect()
+}
+
 fn instance(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
     let Some(after) = after else {
         return vec!["gone".to_owned()];
@@ -73,6 +89,16 @@ fn instance(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
     let is_deleted = |it: &Value| it.pointer("/metadata/deletionTimestamp").is_some();
     if is_deleted(after) && !before.is_some_and(is_deleted) {
         said.push("being deleted".to_owned());
+    }
+    let is_ready = |it: &Value| {
+        let conditions = it.pointer("/status/conditions").and_then(Value::as_array);
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
+    };
+    match (before.is_some_and(is_ready), is_ready(after)) {
+        (false, true) if before.is_some() => said.push("ready".to_owned()),
+        (true, false) => said.push("not ready".to_owned()),
+        _ => {}
     }
     said
 }

@@ -2,6 +2,7 @@
 //! test; a goal that is missed is said, and fails nothing.
 
 pub mod engine;
+pub mod failover;
 pub mod scale;
 
 use std::fmt::Write as _;

@@ -108,6 +108,19 @@ enum Bench {
     },
     /// What the engine adds to a drill, a step.
     Engine,
+    /// What a failover adds to the time that machines take to stop and to start.
+    Failover {
+        /// How many failovers on each kind of site.
+        #[arg(long, default_value_t = 40)]
+        failovers: usize,
+        /// The file for the figures as JSON.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "target/bench/failover.json"
+        )]
+        out: PathBuf,
+    },
     /// Many groups of ten machines that fail over at once.
     Scale {
         /// How many groups; several sizes, one after the other.
@@ -188,6 +201,13 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             what: Bench::Engine,
         } => {
             let table = bench::engine::engine(repo)?;
+            write!(std::io::stdout(), "{table}").context("failed to print")?;
+            true
+        }
+        Verb::Bench {
+            what: Bench::Failover { failovers, out },
+        } => {
+            let table = bench::failover::failover(repo, *failovers, out)?;
             write!(std::io::stdout(), "{table}").context("failed to print")?;
             true
         }

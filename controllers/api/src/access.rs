@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{GROUP, names};
+use crate::{GROUP, SiteDirectory, SiteInfo, names};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,17 @@ impl Role {
         Self::Moves,
         Self::MovesEverywhere,
     ];
+
+    /// Those on a site that runs machines.
+    pub const ON_WORKLOAD_SITES: [Self; 4] = [
+        Self::Groups,
+        Self::GroupsEverywhere,
+        Self::Moves,
+        Self::MovesEverywhere,
+    ];
+
+    /// Those on a site that holds Failovers and locks.
+    pub const ON_MANAGEMENT_SITES: [Self; 2] = [Self::Failovers, Self::Locks];
 
     /// The name of the (cluster) role and its binding.
     pub const fn name(self) -> &'static str {
@@ -212,6 +223,20 @@ pub const RIGHTS: &[Right] = &[
         "the state of the volumes, where the DRBD Operator replicates them",
     ),
 ];
+
+/// The roles that the controllers need on a site of this directory.
+pub fn roles_on(directory: &SiteDirectory, site: &SiteInfo) -> Vec<Role> {
+    let manages = directory
+        .management_sites()
+        .iter()
+        .any(|other| other.name == site.name);
+    let of = |yes: bool, roles: &[Role]| if yes { roles.to_vec() } else { Vec::new() };
+    [
+        of(site.runs_workloads(), &Role::ON_WORKLOAD_SITES),
+        of(manages, &Role::ON_MANAGEMENT_SITES),
+    ]
+    .concat()
+}
 
 /// The role of that kind, with these rights, and its binding to its account, as Kubernetes objects.
 pub fn role_objects(role: Role, rights: &[Right], namespace: &str) -> [Value; 2] {

@@ -58,13 +58,7 @@ pub fn manifests() -> Vec<Manifest> {
     };
     let failovers = || deployment("failover-controller", names::FAILOVER_MANAGER);
     let crds = || definitions();
-    let workload = [
-        Role::Groups,
-        Role::GroupsEverywhere,
-        Role::Moves,
-        Role::MovesEverywhere,
-    ];
-    let management = [Role::Failovers, Role::Locks];
+    let (workload, management) = (Role::ON_WORKLOAD_SITES, Role::ON_MANAGEMENT_SITES);
     let install = |roles: &[Role], deployments: Vec<Value>| {
         [vec![namespace()], crds(), rbac(roles), deployments].concat()
     };

@@ -12,6 +12,7 @@ pub mod mutation;
 pub mod open;
 pub mod pace;
 pub mod programs;
+mod rights;
 pub mod wire;
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
-//! Both controllers on embedded sites, in paused time.
+//! Both controllers on embedded sites, in paused time; and, where there are any, on real control planes.
 
 mod bad_input;
 mod crash;
 mod directory;
 mod economy;
 mod failover;
+mod killed;
 mod lab;
 mod leader;
 mod malformed;

@@ -15,9 +15,9 @@ use kube::discovery::ApiResource;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 use sitedrill_world::{Fault, StorageModel};
-use siterecovery_api::access::{RIGHTS, Right, Role, role_objects};
+use siterecovery_api::access::{RIGHTS, Right, Role, role_objects, roles_on};
 use siterecovery_api::names::{DEFAULT_TAINT_KEYS, LABEL_SITE};
-use siterecovery_api::{Failover, FailoverSpec, ProtectionGroup, SiteDirectory, SiteInfo};
+use siterecovery_api::{Failover, FailoverSpec, ProtectionGroup, SiteDirectory};
 use siterecovery_manager::directory::LABEL_ROLE;
 use siterecovery_manager::service::Candidate;
 use siterecovery_manager::service::health::Health;
@@ -39,28 +39,9 @@ const CASES: [&str; 2] = [
     "two sites with the DRBD Operator",
 ];
 
-fn roles(directory: &SiteDirectory, site: &SiteInfo) -> Vec<Role> {
-    let manages = directory
-        .management_sites()
-        .iter()
-        .any(|other| other.name == site.name);
-    let of = |yes: bool, roles: &[Role]| if yes { roles.to_vec() } else { Vec::new() };
-    let workload = [
-        Role::Groups,
-        Role::GroupsEverywhere,
-        Role::Moves,
-        Role::MovesEverywhere,
-    ];
-    [
-        of(site.runs_workloads(), &workload),
-        of(manages, &[Role::Failovers, Role::Locks]),
-    ]
-    .concat()
-}
-
 async fn grant(lab: &Lab, rights: &[Right]) {
     for site in &lab.directory.sites {
-        for role in roles(&lab.directory, site) {
+        for role in roles_on(&lab.directory, site) {
             for object in role_objects(role, rights, NAMESPACE) {
                 let kind = object["kind"].as_str().expect("an object has a kind");
                 let plural = format!("{}s", kind.to_lowercase());

@@ -20,6 +20,7 @@ use super::chain;
 use super::controllers::{Birth, Process};
 use super::disturb::LabDisturber;
 use super::mutation::Mutation;
+use super::rights::grant;
 use super::wire::{Party, Wires};
 use crate::clock::Now;
 use crate::fixture::LabFixture;
@@ -99,6 +100,8 @@ impl Composition {
             processes: Vec::new(),
         };
         lab.processes = lab.processes();
+        let granted = grant(&lab.sites, &lab.directory(), &lab.policy.namespace).await;
+        granted.map_err(|error| failed(chain(&error)))?;
         Ok(lab)
     }
 
@@ -210,7 +213,7 @@ impl Composition {
         };
         siterecovery_manager::Site {
             info: api_info(site),
-            client: over(self.wires.as_ref(), site, &user, party),
+            client: over(self.wires.as_ref(), site, site.client_of(&user), party),
         }
     }
 
@@ -334,13 +337,12 @@ fn pgctl_site(site: &Site, actor: &str, wires: Option<&Wires>) -> pgctl::Site {
     };
     pgctl::Site {
         info: api_info(site),
-        client: over(wires, site, actor, party),
+        client: over(wires, site, site.client_as(actor), party),
     }
 }
 
-/// A client in the name of this user, over a line of ours where the drill needs one.
-fn over(wires: Option<&Wires>, site: &Site, user: &str, party: Party) -> kube::Client {
-    let client = site.client_as(user);
+/// A client, over a line of ours where the drill needs one.
+fn over(wires: Option<&Wires>, site: &Site, client: kube::Client, party: Party) -> kube::Client {
     match wires {
         Some(wires) => wires.client(client, party, &site.plan.name),
         None => client,

@@ -124,7 +124,10 @@ actors:
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "    - pgctl: failover pg-a --to-{to}");
-        let _ = writeln!(text, "    - sleep: 1s\n      because: failovers are named after the second they are made in");
+        let _ = writeln!(
+            text,
+            "    - sleep: 1s\n      because: failovers are named after the second they are made in"
+        );
     }
     let _ = write!(
         text,

@@ -6,12 +6,12 @@ use siterecovery_api::FailoverPhase;
 
 use crate::lab::{Lab, phase};
 
-/// The Failover Controller's requests so far, by site, verb and resource.
-fn requests(lab: &Lab) -> BTreeMap<String, usize> {
+/// A controller's requests so far, by site, verb and resource.
+fn requests(lab: &Lab, user: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for (site, cluster) in &lab.clusters {
         for entry in cluster.audit() {
-            if *entry.user == *"failover-controller" {
+            if *entry.user == *user {
                 let what = format!("{site} {} {}", entry.verb, entry.resource);
                 *counts.entry(what).or_default() += 1;
             }
@@ -29,7 +29,7 @@ async fn a_plain_failover_takes_few_passes_and_reads_little_in_each() {
         phase(&lab.ended("quorum", "f1").await),
         FailoverPhase::Succeeded
     );
-    let counts = requests(&lab);
+    let counts = requests(&lab, "failover-controller");
     let count = |what: &str| counts.get(what).copied().unwrap_or_default();
     let passes = count("quorum get failovers");
     let reads: usize = counts
@@ -39,4 +39,27 @@ async fn a_plain_failover_takes_few_passes_and_reads_little_in_each() {
         .sum();
     assert!(passes <= 18, "{passes} passes: {counts:#?}");
     assert!(reads <= 200, "{reads} reads: {counts:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_read_only_where_its_machines_leave_something_to_do() {
+    let lab = Lab::linstor().await;
+    lab.group("pg-a", 2, "primary").await;
+    let passes = |counts: &BTreeMap<String, usize>| {
+        let of = ["primary", "dr"].map(|site| format!("{site} get protectiongroups"));
+        of.iter().filter_map(|what| counts.get(what)).sum::<usize>()
+    };
+    let before = passes(&requests(&lab, "protection-group-controller"));
+    lab.fail_over("quorum", "f1", "pg-a", "dr").await;
+    lab.ended("quorum", "f1").await;
+    let counts = requests(&lab, "protection-group-controller");
+    let wrote: usize = ["primary", "dr"]
+        .iter()
+        .filter_map(|site| counts.get(&format!("{site} update protectiongroups/status")))
+        .sum();
+    let passes = passes(&counts) - before;
+    assert!(
+        passes <= 16 && wrote >= 4,
+        "{passes} passes, {wrote} writes: {counts:#?}"
+    );
 }

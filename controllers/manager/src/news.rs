@@ -7,11 +7,28 @@ use crate::slim::Brought;
 use crate::watch::Seen;
 
 /// What a watch has shown of each object so far, to tell news from repetition.
-pub(crate) struct News<Facts>(BTreeMap<Key, Facts>);
+pub(crate) struct News<Facts> {
+    shown: BTreeMap<Key, Facts>,
+    gone: Option<Facts>,
+}
 
 impl<Facts> Default for News<Facts> {
+    /// That an object is gone is always news.
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self {
+            shown: BTreeMap::new(),
+            gone: None,
+        }
+    }
+}
+
+impl<Facts> News<Facts> {
+    /// An object that is gone is to all who look as one with these facts.
+    pub(crate) fn with_gone_as(facts: Facts) -> Self {
+        Self {
+            gone: Some(facts),
+            ..Self::default()
+        }
     }
 }
 
@@ -21,18 +38,18 @@ impl<Facts: PartialEq> News<Facts> {
         let key = Key::of(seen.object());
         match seen {
             Seen::Gone(_) => {
-                self.0.remove(&key);
-                true
+                let last = self.shown.remove(&key);
+                self.gone.is_none() || last != self.gone
             }
             // Changes may have been missed before a new start, on whatever site was cut off.
             Seen::Listed(object) => {
-                self.0.insert(key, facts(object));
+                self.shown.insert(key, facts(object));
                 true
             }
             Seen::Changed(object) => {
                 let facts = facts(object);
-                let known = self.0.get(&key) == Some(&facts);
-                self.0.insert(key, facts);
+                let known = self.shown.get(&key) == Some(&facts);
+                self.shown.insert(key, facts);
                 !known
             }
         }

@@ -6,7 +6,10 @@
 //!
 //! What a pass decides on is read live. The watches only say which group to look at; beside that
 //! they keep the index of claims, from which a pass learns of rival groups, and they keep what they
-//! have shown: where the same decision on that has nothing to do, there is no pass.
+//! have shown: where the same decision on that has nothing to do, there is no pass. Where all it has
+//! to do is to report that members are on their way, it reports what the watches show: nobody acts
+//! on such a report, and the members are read live before the group is said to be where it is
+//! wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +22,10 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
-use siterecovery_api::{CurrentState, ProtectionGroup, SiteName};
-use siterecovery_decide::Policy;
+use siterecovery_api::{CurrentState, ProtectionGroup, ProtectionGroupStatus, SiteName};
 use siterecovery_decide::facts::InstanceFacts;
 use siterecovery_decide::protection_group::{Fetched, Machine, MachineLists, decide, understand};
+use siterecovery_decide::{Decision, Policy};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::Instrument;
 
@@ -35,7 +38,6 @@ use crate::key::Key;
 use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured};
 use crate::news::News;
-use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
 use crate::shown::{All, Shown};
@@ -89,7 +91,7 @@ async fn run(
         now: config.now,
         claims: Mutex::default(),
         shown: Mutex::default(),
-        own_writes: OwnWrites::default(),
+        on_the_way: Mutex::default(),
         meter,
     });
     let (sender, keys) = mpsc::unbounded_channel();
@@ -118,7 +120,8 @@ struct Context {
     performer: Performer,
     claims: Mutex<Claims>,
     shown: Mutex<Shown>,
-    own_writes: OwnWrites,
+    /// Groups whose next pass only has to report how far their members have come.
+    on_the_way: Mutex<BTreeSet<Key>>,
     meter: SharedMeter,
 }
 
@@ -133,33 +136,62 @@ impl Context {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a pass would have nothing to do if what the watches have shown is all there is. What they show later
-    /// is looked at then.
-    fn has_nothing_to_do(&self, key: &Key) -> bool {
-        let mut claims = self.claims();
-        let Some(group) = claims.group(key).cloned() else {
-            return false;
+    fn on_the_way(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        // As above.
+        let on_the_way = self.on_the_way.lock();
+        on_the_way.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The decision on what the watches have shown; `None` where they cannot tell. What they show later is looked at
+    /// then.
+    fn decide_on_shown(&self, group: ProtectionGroup) -> Option<Decision<ProtectionGroupStatus>> {
+        let lists = self.shown().members_of(&group)?;
+        Some(self.decide(group, Ok(lists)))
+    }
+
+    fn decide(
+        &self,
+        group: ProtectionGroup,
+        machines: Result<MachineLists, String>,
+    ) -> Decision<ProtectionGroupStatus> {
+        let groups = match &machines {
+            Ok(lists) => rivals(&mut self.claims(), &group, lists),
+            Err(_) => Vec::new(),
         };
-        let Some(lists) = self.shown().members_of(&group) else {
-            return false;
-        };
-        let groups = rivals(&mut claims, &group, &lists);
-        drop(claims);
         let fetched = Fetched {
             site: self.site.clone(),
             group,
-            machines: Ok(lists),
+            machines,
             groups,
         };
-        decide(&understand(&fetched), &self.policy, (self.now)()).is_idle()
+        decide(&understand(&fetched), &self.policy, (self.now)())
     }
 
-    /// Looks at a group unless there is nothing to do.
+    /// Looks at a group after a change of its machines, unless there is nothing to do.
     fn look_at(&self, keys: &UnboundedSender<Key>, key: Key) {
-        if !self.has_nothing_to_do(&key) {
-            send(keys, key);
+        let group = self.claims().group(&key).cloned();
+        match group.and_then(|group| self.decide_on_shown(group)) {
+            Some(decision) if decision.is_idle() => {}
+            Some(decision) if only_reports_progress(&decision) => {
+                // Where a pass for that is due already, that one will see this too.
+                if self.on_the_way().insert(key.clone()) {
+                    send(keys, key);
+                }
+            }
+            Some(_) | None => self.look_closely_at(keys, key),
         }
     }
+
+    /// Looks at a group, and at its machines as they are.
+    fn look_closely_at(&self, keys: &UnboundedSender<Key>, key: Key) {
+        self.on_the_way().remove(&key);
+        send(keys, key);
+    }
+}
+
+/// Whether all there is to do is to say that members are not yet where they are wanted.
+fn only_reports_progress(decision: &Decision<ProtectionGroupStatus>) -> bool {
+    decision.effects.is_empty() && decision.waiting.is_some()
 }
 
 /// Starts the watches. A machine can be in any namespace, whatever namespace its group is in.
@@ -178,16 +210,24 @@ fn watch(
         groups,
         move |seen| {
             let key = Key::of(seen.object());
-            // Our own write is no news, but what changed meanwhile was compared with what was there before it.
-            let own = owner.own_writes.contains(seen.object());
-            match seen.present().map(Brought::read) {
-                Some(Ok(group)) => owner.claims().put(group),
-                Some(Err(_)) | None => owner.claims().remove(&key),
+            let read = seen.present().map(Brought::read::<ProtectionGroup>);
+            let group = read.and_then(Result::ok);
+            let mut claims = owner.claims();
+            let asks_as_before = matches!(seen, Seen::Changed(_))
+                && group.as_ref().is_some_and(|group| {
+                    let known = claims.group(&key);
+                    known.is_some_and(|known| known.spec == group.spec)
+                });
+            match group {
+                Some(group) => claims.put(group),
+                None => claims.remove(&key),
             }
-            if own {
+            drop(claims);
+            // Most often that is a status that this controller has written.
+            if asks_as_before {
                 owner.look_at(&keys, key);
             } else {
-                send(&keys, key);
+                owner.look_closely_at(&keys, key);
             }
         },
     );
@@ -255,7 +295,6 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let group = match found {
         None => {
             context.claims().remove(&key);
-            context.own_writes.forget(&key);
             context.meter.group(&key.namespace, &key.name, None);
             return Ok(Next::Never);
         }
@@ -270,26 +309,24 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         }
         Some(DeserializeGuard(Ok(group))) => group,
     };
-    let machines = fetch_machines(&context.reader, &group).await;
-    let groups = match &machines {
-        Ok(lists) => rivals(&mut context.claims(), &group, lists),
-        Err(_) => Vec::new(),
+    let on_the_way = context.on_the_way().remove(&key);
+    let progress = on_the_way
+        .then(|| context.decide_on_shown(group.clone()))
+        .flatten()
+        .filter(only_reports_progress);
+    let decision = match progress {
+        Some(decision) => decision,
+        None => {
+            let machines = fetch_machines(&context.reader, &group).await;
+            context.decide(group.clone(), machines.map_err(|error| chain(&error)))
+        }
     };
-    let fetched = Fetched {
-        site: context.site.clone(),
-        group: group.clone(),
-        machines: machines.map_err(|error| chain(&error)),
-        groups,
-    };
-    let observed = understand(&fetched);
-    let decision = decide(&observed, &context.policy, (context.now)());
     let state = decision.status.current_state.unwrap_or_default();
     context.meter.group(&key.namespace, &key.name, Some(state));
     let performed = context
         .performer
         .decision(&context.site, group, decision)
         .await?;
-    context.own_writes.note(&key, performed.written);
     Ok(performed.next)
 }
 

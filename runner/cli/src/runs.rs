@@ -57,14 +57,16 @@ pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> 
     let mut folder = RunFolder::create(&config.out)?;
     folder.plan(config.drills.iter().map(|selected| &selected.info))?;
     let mut events = Vec::new();
-    let mut take = |event: Event| -> io::Result<()> {
-        folder.append(&event)?;
-        // Talk that nobody can read must not end the run.
-        let _ = terminal.take(&event);
-        events.push(event);
+    let mut take = |batch: Vec<Event>| -> io::Result<()> {
+        folder.append(&batch)?;
+        for event in &batch {
+            // Talk that nobody can read must not end the run.
+            let _ = terminal.take(event);
+        }
+        events.extend(batch);
         Ok(())
     };
-    take(of_run(0, EventKind::RunStarted(run_info(config))))?;
+    take(vec![of_run(0, EventKind::RunStarted(run_info(config)))])?;
     let verdict = Pool::start(config, shutdown).drain(&mut take)?;
     let exit = if shutdown.is_asked_for() {
         Exit::Interrupted
@@ -75,14 +77,12 @@ pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> 
         finished: wall_now(),
         seconds: started.elapsed().as_secs_f64(),
     };
-    take(of_run(
-        1,
-        EventKind::RunFinished {
-            verdict,
-            exit_code: exit.code(),
-            wall,
-        },
-    ))?;
+    let finished = EventKind::RunFinished {
+        verdict,
+        exit_code: exit.code(),
+        wall,
+    };
+    take(vec![of_run(1, finished)])?;
     let record = RunRecord::from_events(&events);
     folder.write_reports(&record)?;
     Ok(Ran { record, exit })

@@ -235,7 +235,8 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
     );
 
     let instances = all_of::<VirtualMachineInstance>(client, None);
-    let (on_instance, at, mut news) = (triggers.clone(), site.name.clone(), News::default());
+    let (on_instance, at) = (triggers.clone(), site.name.clone());
+    let mut news = News::with_gone_as(Some((false, false)));
     watches.add(
         format!("VirtualMachineInstances on {}", site.name),
         instances,

@@ -63,3 +63,32 @@ async fn a_group_is_read_only_where_its_machines_leave_something_to_do() {
         "{passes} passes, {wrote} writes: {counts:#?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn that_machines_are_on_their_way_is_reported_without_reading_them_all_again() {
+    const MACHINES: u32 = 10;
+    let lab = Lab::linstor().await;
+    lab.group("pg-a", MACHINES, "primary").await;
+    let reads = |user: &str| -> usize {
+        let counts = requests(&lab, user);
+        let machines = counts
+            .iter()
+            .filter(|(what, _)| what.contains(" get virtualmachine"));
+        machines.map(|(_, count)| count).sum()
+    };
+    let users = ["protection-group-controller", "failover-controller"];
+    let before = users.map(reads);
+    lab.fail_over("quorum", "f1", "pg-a", "dr").await;
+    assert_eq!(
+        phase(&lab.ended("quorum", "f1").await),
+        FailoverPhase::Succeeded
+    );
+    let [groups, failovers] = [0, 1].map(|user| reads(users[user]) - before[user]);
+    let told = requests(&lab, users[0]);
+    let told = told["dr update protectiongroups/status"];
+    assert!(told >= 10, "the group has told how far it was {told} times");
+    assert!(
+        groups <= 120 && failovers <= 400,
+        "{groups} and {failovers} reads of {MACHINES} machines"
+    );
+}

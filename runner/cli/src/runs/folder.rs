@@ -88,11 +88,14 @@ impl RunFolder {
         Ok((folder, events, drills))
     }
 
-    /// Adds an event; it is in the file when this returns.
-    pub fn append(&mut self, event: &Event) -> io::Result<()> {
-        let mut line = serde_json::to_string(event)?;
-        line.push('\n');
-        self.events.write_all(line.as_bytes())
+    /// Adds events; they are in the file when this returns.
+    pub fn append(&mut self, events: &[Event]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event)?;
+            lines.push(b'\n');
+        }
+        self.events.write_all(&lines)
     }
 
     /// Writes every report that is derived from the record, each complete or not at all.

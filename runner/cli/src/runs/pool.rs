@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use sitedrill_model::event::{DrillInfo, Event, EventKind, TimeMode, Wall};
 use sitedrill_model::scenario::Drill;
@@ -55,7 +57,13 @@ impl Selected {
 /// The threads of a run.
 pub struct Pool {
     events: Receiver<Event>,
+    /// For how long events are collected before they are handed on.
+    collected: Duration,
 }
+
+/// In virtual time thousands of events come in a second; to wake up and to write for each would slow down the drills.
+/// In real time each is handed on at once, because what it tells of outlives a process that is killed.
+const COLLECTED: Duration = Duration::from_millis(5);
 
 /// What the threads share.
 struct Shared {
@@ -86,19 +94,34 @@ impl Pool {
             let (shared, sender) = (shared.clone(), sender.clone());
             thread::spawn(move || work(&shared, &sender));
         }
-        Self { events }
+        let collected = match config.lab.time {
+            TimeMode::Virtual => COLLECTED,
+            TimeMode::Real => Duration::ZERO,
+        };
+        Self { events, collected }
     }
 
     /// Hands on every event until all threads have ended, and gives the worst verdict.
-    pub fn drain(self, take: &mut impl FnMut(Event) -> io::Result<()>) -> io::Result<Verdict> {
+    pub fn drain(self, take: &mut impl FnMut(Vec<Event>) -> io::Result<()>) -> io::Result<Verdict> {
         let mut verdicts = Vec::new();
-        for event in self.events {
-            if let EventKind::DrillFinished { verdict, .. } = &event.kind {
-                verdicts.push(*verdict);
-            }
-            take(event)?;
+        while let Ok(first) = self.events.recv() {
+            self.collect();
+            let batch: Vec<Event> = iter::once(first).chain(self.events.try_iter()).collect();
+            verdicts.extend(batch.iter().filter_map(|event| match &event.kind {
+                EventKind::DrillFinished { verdict, .. } => Some(*verdict),
+                _ => None,
+            }));
+            take(batch)?;
         }
         Ok(worst(verdicts))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this thread has no runtime, and no drill waits for it"
+    )]
+    fn collect(&self) {
+        thread::sleep(self.collected);
     }
 }
 

@@ -42,7 +42,7 @@ pub fn resume(path: &Path) -> io::Result<Ran> {
         missing.push(end.clone());
         events.push(end);
         for event in &missing {
-            folder.append(event)?;
+            folder.append(std::slice::from_ref(event))?;
         }
     }
     let record = RunRecord::from_events(&events);

@@ -4,7 +4,7 @@
 //! a pass is never lost.
 //! **Invariant:** objects that are due at the same instant leave in the order of their keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +17,8 @@ pub(crate) struct WorkQueue<K> {
     running: BTreeSet<K>,
     /// Keys whose last pass has ended a moment ago, with the end of their pause.
     resting: BTreeMap<K, Instant>,
+    /// The same in the order in which the passes ended, to forget the oldest.
+    rested: VecDeque<(Instant, K)>,
 }
 
 /// Pauses are shorter than this; what is older is forgotten.
@@ -29,6 +31,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
             order: BTreeSet::new(),
             running: BTreeSet::new(),
             resting: BTreeMap::new(),
+            rested: VecDeque::new(),
         }
     }
 
@@ -70,12 +73,24 @@ impl<K: Ord + Clone> WorkQueue<K> {
     /// triggers itself, or two processes that trigger each other, from standing time still.
     pub(crate) fn finish(&mut self, key: &K, earliest: Instant) {
         self.running.remove(key);
-        self.resting
-            .retain(|_, rested| *rested + LONGEST_PAUSE > earliest);
+        self.forget_rested(earliest);
         self.resting.insert(key.clone(), earliest);
+        self.rested.push_back((earliest, key.clone()));
         if let Some(at) = self.due.get_mut(key) {
             *at = (*at).max(earliest);
             self.order.insert((*at, key.clone()));
+        }
+    }
+
+    fn forget_rested(&mut self, now: Instant) {
+        while let Some((rested, key)) = self.rested.front()
+            && *rested + LONGEST_PAUSE <= now
+        {
+            // Another pass over it may have ended since.
+            if self.resting.get(key) == Some(rested) {
+                self.resting.remove(key);
+            }
+            self.rested.pop_front();
         }
     }
 

@@ -76,6 +76,8 @@ fn measure(
         sites,
         "--time",
         "real",
+        "--timeout",
+        "1h",
         "--out",
         &run_text,
     ];
@@ -86,9 +88,10 @@ fn measure(
         .context("failed to start cargo")?;
     if !ended.status.success() {
         bail!(
-            "the drill on {sites} sites ended with {}: {}",
+            "the drill on {sites} sites ended with {}: {}{}",
             ended.status,
-            String::from_utf8_lossy(&ended.stdout)
+            String::from_utf8_lossy(&ended.stdout),
+            String::from_utf8_lossy(&ended.stderr)
         );
     }
     let events = run.join("events.jsonl");
@@ -108,12 +111,11 @@ fn drill(failovers: usize) -> String {
 kind: Scenario
 metadata: {{name: to-and-fro, summary: A group fails over again and again.}}
 sites: [primary, dr, quorum]
-timeout: 1h
 given: {{groups: {{pg-a: {{vms: {MACHINES}, at: primary}}}}}}
 actors:
   operator:
     - fault: {{slowSite: primary, factor: {MACHINES_TAKE}}}
-    - fault: {{slowSite: dr, factor: {MACHINES_TAKE}}}
+    - fault: {{slowSite: dr, factor: {MACHINES_TAKE}, as: slow-dr}}
 "
     );
     for number in 0..failovers {
@@ -244,6 +246,8 @@ fn table(lines: &[(&str, Vec<f64>)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sitedrill_model::load::{Found, parse};
+
     use super::*;
 
     fn seen(seconds: f64, object: &str, what: &str) -> Seen {
@@ -254,6 +258,17 @@ mod tests {
             object: object.to_owned(),
             what: what.to_owned(),
         }
+    }
+
+    #[test]
+    fn the_drill_is_a_sound_one() {
+        let found = [Found {
+            file: "drill.yaml".to_owned(),
+            classname: "bench".to_owned(),
+        }];
+        let read = |_: &str| Ok(drill(3).into_bytes());
+        let loaded = parse(&found, &read);
+        assert!(loaded.is_ok(), "{:?}", loaded.err());
     }
 
     #[test]

@@ -314,12 +314,11 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         .then(|| context.decide_on_shown(group.clone()))
         .flatten()
         .filter(only_reports_progress);
-    let decision = match progress {
-        Some(decision) => decision,
-        None => {
-            let machines = fetch_machines(&context.reader, &group).await;
-            context.decide(group.clone(), machines.map_err(|error| chain(&error)))
-        }
+    let decision = if let Some(decision) = progress {
+        decision
+    } else {
+        let machines = fetch_machines(&context.reader, &group).await;
+        context.decide(group.clone(), machines.map_err(|error| chain(&error)))
     };
     let state = decision.status.current_state.unwrap_or_default();
     context.meter.group(&key.namespace, &key.name, Some(state));

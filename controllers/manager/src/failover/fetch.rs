@@ -218,7 +218,9 @@ impl Request {
         if need.nodes && self.is_target(site) {
             objects.nodes = reader.list_all(&everything).await?;
         }
-        if let Some(group) = objects.groups.first().or(definition).cloned() {
+        if let Some(group) = objects.groups.first().or(definition).cloned()
+            && need.instances
+        {
             let named = need.storage || (need.machines && self.is_target(site));
             let keys = members(reader, (&group, named), &mut objects).await?;
             objects.instances = reader.get_each(&keys).await?;
@@ -287,7 +289,7 @@ impl Request {
         sites: &Sites,
     ) -> Fetch<Vec<VolumeFacts>> {
         if !need.storage {
-            let error = "not read, because the target has been started".to_owned();
+            let error = "not read, because no step looks at it now".to_owned();
             return Fetch::Failed {
                 since: Timestamp::UNIX_EPOCH,
                 error,

@@ -42,13 +42,15 @@ pub(super) enum Others {
     All,
 }
 
-/// What to read beside the group's own copies, instances and lock.
+/// What to read beside the group's own copies and lock.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent answers to independent questions"
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Need {
+    /// The instances of the members, on both sites.
+    pub(super) instances: bool,
     /// The target's nodes.
     pub(super) nodes: bool,
     /// The `VirtualMachines` that the target's copy names; those it selects are always read.
@@ -63,12 +65,20 @@ pub(super) struct Need {
 }
 
 impl Need {
-    const NOTHING: Self = Self {
+    /// Nothing but what tells where the group runs.
+    const LITTLE: Self = Self {
+        instances: true,
         nodes: false,
         machines: false,
         storage: false,
         failovers: Others::Nobody,
         neighbours: false,
+    };
+
+    /// Nothing at all.
+    const NOTHING: Self = Self {
+        instances: false,
+        ..Self::LITTLE
     };
 
     /// The needs of this pass.
@@ -85,11 +95,15 @@ impl Need {
             let fences = is_active(status) && seen.source_answers;
             return Self {
                 failovers: if fences { Others::All } else { Others::Nobody },
-                ..Self::NOTHING
+                ..Self::LITTLE
             };
         }
         if status.is_some_and(|status| status.condition(SUCCEEDED).is_some()) {
             // Only the rollback and the release of the lock are left.
+            return Self::LITTLE;
+        }
+        if is_done(StepName::Validate) && !is_done(StepName::AcquireLock) && !seen.holds_lock {
+            // The lock comes before everything else.
             return Self::NOTHING;
         }
         // Nothing looks at other failovers and groups before the lock is held. This keeps the
@@ -103,6 +117,7 @@ impl Need {
         // that looks at storage.
         let storage = !started && (!located || !seen.source_not_stopped);
         Self {
+            instances: true,
             nodes: !is_done(StepName::ClearTaints) || begun,
             machines: storage || seen.target_runs,
             storage,
@@ -172,6 +187,31 @@ mod tests {
         );
         let after = failover(&[(StepName::SafetyCheck, StepState::Succeeded)], false);
         assert!(!Need::of(&after, CALM).neighbours);
+    }
+
+    #[test]
+    fn between_the_validation_and_the_lock_nothing_else_is_looked_at() {
+        let unlocked = Seen {
+            holds_lock: false,
+            ..CALM
+        };
+        let states = |acquiring| {
+            [
+                (StepName::Validate, StepState::Succeeded),
+                (StepName::AcquireLock, acquiring),
+            ]
+        };
+        let taking = failover(&states(StepState::Running), false);
+        assert_eq!(Need::of(&taking, unlocked), Need::NOTHING);
+        for (failover, seen) in [
+            (failover(&[], false), unlocked),
+            (taking, CALM),
+            // Who has lost its lock looks at everything once more.
+            (failover(&states(StepState::Succeeded), false), unlocked),
+        ] {
+            let need = Need::of(&failover, seen);
+            assert!(need.instances && need.nodes, "{need:?}");
+        }
     }
 
     #[test]
@@ -248,6 +288,6 @@ mod tests {
     fn a_failover_that_has_ended_needs_next_to_nothing() {
         let mut ended = failover(&[], false);
         ended.status.as_mut().unwrap().phase = Some(FailoverPhase::Succeeded);
-        assert_eq!(Need::of(&ended, CALM), Need::NOTHING);
+        assert_eq!(Need::of(&ended, CALM), Need::LITTLE);
     }
 }

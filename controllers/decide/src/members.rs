@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::protection_group::ProtectionGroup;
 
@@ -24,16 +24,41 @@ pub(crate) fn members_of(
     group: &ProtectionGroup,
     objects: MachineObjects<'_>,
 ) -> Vec<MachineFacts> {
-    keys_of(group, objects.machines)
+    let named = objects
+        .machines
+        .iter()
+        .map(|vm| Candidate::of(&vm.metadata));
+    keys_of(group, named)
         .into_iter()
         .map(|(namespace, name)| machine(&namespace, &name, objects))
         .collect()
 }
 
+/// Of a machine what tells whether a group claims it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) labels: Option<&'a Labels>,
+}
+
+/// Labels of an object.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+impl<'a> Candidate<'a> {
+    fn of(metadata: &'a ObjectMeta) -> Self {
+        Self {
+            namespace: metadata.namespace.as_deref().unwrap_or_default(),
+            name: metadata.name.as_deref().unwrap_or_default(),
+            labels: metadata.labels.as_ref(),
+        }
+    }
+}
+
 /// Namespace and name of every member.
-pub(crate) fn keys_of(
+pub(crate) fn keys_of<'a>(
     group: &ProtectionGroup,
-    machines: &[VirtualMachine],
+    machines: impl IntoIterator<Item = Candidate<'a>>,
 ) -> BTreeSet<(String, String)> {
     let home = group.metadata.namespace.clone().unwrap_or_default();
     let named = group.spec.virtual_machines.iter().map(|member| {
@@ -42,18 +67,17 @@ pub(crate) fn keys_of(
     });
     let mut keys: BTreeSet<_> = named.collect();
     if let Some(selector) = &group.spec.selector {
-        let labelled = machines.iter().filter(|machine| {
-            machine.metadata.namespace.as_deref() == Some(home.as_str())
-                && selects(selector, machine.metadata.labels.as_ref())
-        });
-        keys.extend(labelled.map(|machine| (home.clone(), read::name(&machine.metadata))));
+        let labelled = machines
+            .into_iter()
+            .filter(|machine| machine.namespace == home && selects(selector, machine.labels));
+        keys.extend(labelled.map(|machine| (home.clone(), machine.name.to_owned())));
     }
     keys
 }
 
 /// Whether a label selector selects. One with no terms selects nothing here: a group that claims
 /// every virtual machine of its namespace by accident would be a disaster of its own.
-pub(crate) fn selects(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) -> bool {
+pub(crate) fn selects(selector: &LabelSelector, labels: Option<&Labels>) -> bool {
     let empty = BTreeMap::new();
     let labels = labels.unwrap_or(&empty);
     let equal = selector.match_labels.iter().flatten();

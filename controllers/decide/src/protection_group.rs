@@ -10,7 +10,9 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub use observed::{Fetched, Machine, MachineLists, Member, Members, Observed, Rival, understand};
+pub use observed::{
+    Fetched, Listed, Machine, MachineLists, Member, Members, Observed, Rival, understand,
+};
 
 use jiff::Timestamp;
 use siterecovery_api::time::micro_time;

@@ -23,8 +23,9 @@ use serde::de::DeserializeOwned;
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::PROTECTION_GROUP_MANAGER;
 use siterecovery_api::{CurrentState, ProtectionGroup, ProtectionGroupStatus, SiteName};
-use siterecovery_decide::facts::InstanceFacts;
-use siterecovery_decide::protection_group::{Fetched, Machine, MachineLists, decide, understand};
+use siterecovery_decide::protection_group::{
+    Fetched, Listed, Machine, MachineLists, decide, understand,
+};
 use siterecovery_decide::{Decision, Policy};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::Instrument;
@@ -37,7 +38,6 @@ use crate::error::{Error, PassError};
 use crate::key::Key;
 use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured};
-use crate::news::News;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
 use crate::shown::{All, Shown};
@@ -232,13 +232,22 @@ fn watch(
         },
     );
     let of = (context, client);
-    watch_machines(&mut watches, of, sender, Machine::glance, |shown| {
+    watch_machines(&mut watches, of, sender, glance, |shown| {
         &mut shown.machines
     });
-    watch_machines(&mut watches, of, sender, InstanceFacts::of, |shown| {
+    let facts = |vmi: &VirtualMachineInstance| Listed::from(vmi);
+    watch_machines(&mut watches, of, sender, facts, |shown| {
         &mut shown.instances
     });
     watches
+}
+
+/// Everything a decision looks at, so two that are equal need no second look. Which version it was read in is no part
+/// of it.
+fn glance(vm: &VirtualMachine) -> Listed<Machine> {
+    let mut glance = Listed::from(vm);
+    glance.facts.version.resource_version.clear();
+    glance
 }
 
 /// What changes in a machine concerns the groups that claim it, unless nothing that a decision looks at has changed.
@@ -246,8 +255,8 @@ fn watch_machines<K, Facts>(
     watches: &mut Watches,
     (context, client): (&Arc<Context>, &Client),
     sender: &UnboundedSender<Key>,
-    facts: impl Fn(&K) -> Facts + Send + 'static,
-    all: fn(&mut Shown) -> &mut All<K>,
+    facts: impl Fn(&K) -> Listed<Facts> + Send + 'static,
+    all: fn(&mut Shown) -> &mut All<Listed<Facts>>,
 ) where
     K: Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
     Facts: PartialEq + Send + 'static,
@@ -255,7 +264,6 @@ fn watch_machines<K, Facts>(
     let machines = all_of::<K>(client, None);
     let (owner, keys) = (Arc::clone(context), sender.clone());
     let name = format!("{}s on {}", K::kind(&()), context.site);
-    let mut news = News::default();
     let see = move |seen: Seen| {
         let machine = Key::of(seen.object());
         let read = seen.object().read::<K>();
@@ -263,15 +271,19 @@ fn watch_machines<K, Facts>(
             Ok(understood) => understood.meta().labels.clone(),
             Err(invalid) => invalid.metadata.labels.clone(),
         };
-        let read = read.ok();
-        let shown = (labels.clone(), read.as_ref().map(&facts));
-        let is_news = news.is(&seen, |_| shown);
-        match seen {
-            Seen::Gone(_) => all(&mut owner.shown()).remove(&machine),
-            Seen::Listed(_) | Seen::Changed(_) => {
-                all(&mut owner.shown()).put(machine.clone(), read);
+        let read = read.ok().as_ref().map(&facts);
+        let is_news = match seen {
+            Seen::Gone(_) => {
+                all(&mut owner.shown()).remove(&machine);
+                true
             }
-        }
+            // Changes may have been missed before a new start.
+            Seen::Listed(_) => {
+                all(&mut owner.shown()).put(machine.clone(), read);
+                true
+            }
+            Seen::Changed(_) => all(&mut owner.shown()).put(machine.clone(), read),
+        };
         if is_news {
             let claimants = owner.claims().claimants(&machine, labels.as_ref());
             for key in claimants {
@@ -344,9 +356,16 @@ async fn fetch_machines(
     keys.dedup();
     let instances = reader.get_each::<VirtualMachineInstance>(&keys).await?;
     Ok(MachineLists {
-        machines,
-        instances,
+        machines: machines.iter().map(listed).collect(),
+        instances: instances.iter().map(listed).collect(),
     })
+}
+
+fn listed<K, Facts>(object: &K) -> Arc<Listed<Facts>>
+where
+    Listed<Facts>: for<'a> From<&'a K>,
+{
+    Arc::new(object.into())
 }
 
 /// The machines that a group's selector selects. A selector without terms selects nothing.
@@ -385,8 +404,9 @@ fn rivals(
         others.extend(claims.claimants(member, None));
     }
     for machine in &lists.machines {
-        others.extend(claims.claimants(&Key::of(machine), machine.metadata.labels.as_ref()));
-        members.push(Key::of(machine));
+        let key = Key::new(&machine.namespace, &machine.name);
+        others.extend(claims.claimants(&key, machine.labels.as_ref()));
+        members.push(key);
     }
     claims.found_members(&own, &members);
     others.remove(&own);

@@ -4,10 +4,11 @@
 //! read live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use siterecovery_api::ProtectionGroup;
-use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
-use siterecovery_decide::protection_group::MachineLists;
+use siterecovery_decide::facts::InstanceFacts;
+use siterecovery_decide::protection_group::{Listed, Machine, MachineLists};
 
 use crate::claims::named_members;
 use crate::key::Key;
@@ -16,8 +17,8 @@ use crate::watch::Listing;
 /// The machines of a site and their instances.
 #[derive(Default)]
 pub(crate) struct Shown {
-    pub(crate) machines: All<VirtualMachine>,
-    pub(crate) instances: All<VirtualMachineInstance>,
+    pub(crate) machines: All<Listed<Machine>>,
+    pub(crate) instances: All<Listed<InstanceFacts>>,
 }
 
 impl Shown {
@@ -37,15 +38,15 @@ impl Shown {
     }
 }
 
-/// All objects of a kind.
-pub(crate) struct All<K> {
+/// What is known of all objects of a kind.
+pub(crate) struct All<Facts> {
     /// By key; nothing for what is there and was not understood.
-    objects: BTreeMap<Key, Option<K>>,
+    objects: BTreeMap<Key, Option<Arc<Facts>>>,
     /// What the list that is under way has not shown yet; `None` when all is known.
     unlisted: Option<BTreeSet<Key>>,
 }
 
-impl<K> Default for All<K> {
+impl<Facts> Default for All<Facts> {
     fn default() -> Self {
         Self {
             objects: BTreeMap::new(),
@@ -54,24 +55,14 @@ impl<K> Default for All<K> {
     }
 }
 
-impl<K: Clone> All<K> {
+impl<Facts> All<Facts> {
     /// These of them, as far as they exist; `None` where that is not known.
-    fn of(&self, keys: &[Key]) -> Option<Vec<K>> {
+    fn of(&self, keys: &[Key]) -> Option<Vec<Arc<Facts>>> {
         if self.unlisted.is_some() {
             return None;
         }
         let found = keys.iter().filter_map(|key| self.objects.get(key));
         found.cloned().collect()
-    }
-}
-
-impl<K> All<K> {
-    /// An object is there, understood or not.
-    pub(crate) fn put(&mut self, key: Key, object: Option<K>) {
-        if let Some(unlisted) = &mut self.unlisted {
-            unlisted.remove(&key);
-        }
-        self.objects.insert(key, object);
     }
 
     /// An object is gone.
@@ -92,6 +83,22 @@ impl<K> All<K> {
     }
 }
 
+impl<Facts: PartialEq> All<Facts> {
+    /// An object is there, understood or not. Whether that is news: it is new, says something else than before, or
+    /// nobody knows what it says.
+    pub(crate) fn put(&mut self, key: Key, facts: Option<Facts>) -> bool {
+        if let Some(unlisted) = &mut self.unlisted {
+            unlisted.remove(&key);
+        }
+        let facts = facts.map(Arc::new);
+        let is_news = facts.is_none() || self.objects.get(&key) != Some(&facts);
+        if is_news {
+            self.objects.insert(key, facts);
+        }
+        is_news
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +114,7 @@ mod tests {
         all.put(key("a"), Some(1));
         assert_eq!(all.of(&[key("a")]), None);
         all.listing(Listing::Ends);
-        assert_eq!(all.of(&[key("a"), key("b")]), Some(vec![1]));
+        assert_eq!(all.of(&[key("a"), key("b")]), Some(vec![Arc::new(1)]));
         all.put(key("b"), Some(2));
         all.listing(Listing::Begins);
         assert_eq!(all.of(&[key("a")]), None);
@@ -115,7 +122,7 @@ mod tests {
         all.listing(Listing::Ends);
         assert_eq!(
             all.of(&[key("a"), key("b")]),
-            Some(vec![3]),
+            Some(vec![Arc::new(3)]),
             "what a list no longer shows is gone"
         );
         all.remove(&key("b"));
@@ -128,7 +135,7 @@ mod tests {
         all.listing(Listing::Ends);
         all.put(key("a"), Some(1));
         all.put(key("b"), None);
-        assert_eq!(all.of(&[key("a")]), Some(vec![1]));
+        assert_eq!(all.of(&[key("a")]), Some(vec![Arc::new(1)]));
         assert_eq!(all.of(&[key("a"), key("b")]), None);
     }
 }

@@ -1,13 +1,18 @@
 //! Everything one pass over a `ProtectionGroup` knows.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::protection_group::ProtectionGroup;
 use siterecovery_api::{ProtectionGroupStatus, SiteName, names};
 
 use crate::facts::{GroupFacts, InstanceFacts, ObjectVersion};
-use crate::{members, read};
+use crate::members::{self, Candidate};
+use crate::read;
 
 /// What one pass sees, on the group's own site.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,16 +82,6 @@ pub struct Machine {
     pub problem: Option<String>,
 }
 
-impl Machine {
-    /// Everything a decision looks at, so two that are equal need no second look. Which version it was read in is no
-    /// part of it.
-    pub fn glance(vm: &VirtualMachine) -> Self {
-        let mut glance = machine(vm);
-        glance.version.resource_version.clear();
-        glance
-    }
-}
-
 /// Everything one pass over a `ProtectionGroup` fetched.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -100,13 +95,65 @@ pub struct Fetched {
     pub groups: Vec<ProtectionGroup>,
 }
 
-/// The machines among which members are found.
+/// The machines among which members are found: of each what a decision looks at.
 #[derive(Clone, Debug, Default)]
 pub struct MachineLists {
     /// `VirtualMachines`.
-    pub machines: Vec<VirtualMachine>,
+    pub machines: Vec<Arc<Listed<Machine>>>,
     /// `VirtualMachineInstances`.
-    pub instances: Vec<VirtualMachineInstance>,
+    pub instances: Vec<Arc<Listed<InstanceFacts>>>,
+}
+
+/// What is known of an object, and what it is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<Facts> {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// What it says.
+    pub facts: Facts,
+}
+
+impl<Facts> Listed<Facts> {
+    fn new(metadata: &ObjectMeta, facts: Facts) -> Self {
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: read::name(metadata),
+            labels: metadata.labels.clone(),
+            facts,
+        }
+    }
+
+    fn is(&self, namespace: &str, name: &str) -> bool {
+        self.namespace == namespace && self.name == name
+    }
+}
+
+impl From<&VirtualMachine> for Listed<Machine> {
+    fn from(vm: &VirtualMachine) -> Self {
+        Self::new(&vm.metadata, machine(vm))
+    }
+}
+
+impl From<&VirtualMachineInstance> for Listed<InstanceFacts> {
+    fn from(vmi: &VirtualMachineInstance) -> Self {
+        Self::new(&vmi.metadata, read::instance(vmi))
+    }
+}
+
+impl MachineLists {
+    /// Namespace and name of every member of the group.
+    fn members_of(&self, group: &ProtectionGroup) -> BTreeSet<(String, String)> {
+        let machines = self.machines.iter().map(|vm| Candidate {
+            namespace: &vm.namespace,
+            name: &vm.name,
+            labels: vm.labels.as_ref(),
+        });
+        members::keys_of(group, machines)
+    }
 }
 
 /// Turns what was fetched into what is decided on.
@@ -116,7 +163,8 @@ pub fn understand(fetched: &Fetched) -> Observed {
             error: error.clone(),
         },
         Ok(lists) => Members::Read(
-            members::keys_of(&fetched.group, &lists.machines)
+            lists
+                .members_of(&fetched.group)
                 .into_iter()
                 .map(|(namespace, name)| member(namespace, name, fetched, lists))
                 .collect(),
@@ -131,21 +179,15 @@ pub fn understand(fetched: &Fetched) -> Observed {
 }
 
 fn member(namespace: String, name: String, fetched: &Fetched, lists: &MachineLists) -> Member {
-    let vm = lists
-        .machines
-        .iter()
-        .find(|vm| read::is(&vm.metadata, &namespace, &name));
-    let vmi = lists
-        .instances
-        .iter()
-        .find(|vmi| read::is(&vmi.metadata, &namespace, &name));
+    let vm = lists.machines.iter().find(|vm| vm.is(&namespace, &name));
+    let vmi = lists.instances.iter().find(|vmi| vmi.is(&namespace, &name));
     let own = read::uid(&fetched.group.metadata);
     let key = (namespace.clone(), name.clone());
     let mut rivals: Vec<Rival> = fetched
         .groups
         .iter()
         .filter(|group| read::uid(&group.metadata) != own)
-        .filter(|group| members::keys_of(group, &lists.machines).contains(&key))
+        .filter(|group| lists.members_of(group).contains(&key))
         .map(|group| Rival {
             created: read::created(&group.metadata),
             group: format!(
@@ -157,8 +199,8 @@ fn member(namespace: String, name: String, fetched: &Fetched, lists: &MachineLis
         .collect();
     rivals.sort();
     Member {
-        machine: vm.map(machine),
-        instance: vmi.map(read::instance),
+        machine: vm.map(|vm| vm.facts.clone()),
+        instance: vmi.map(|vmi| vmi.facts.clone()),
         namespace,
         name,
         rivals,

@@ -7,6 +7,7 @@
 //! What a pass decides on is read live, from every site that answers; a site that does not is an
 //! observation and never an error. The watches only say which Failover to look at.
 
+mod asked;
 mod fetch;
 mod need;
 mod register;
@@ -40,6 +41,7 @@ use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, Reader, Silence};
 use crate::storage::{DrbdOperatorView, StorageView};
+use asked::Asked;
 use register::Register;
 
 /// Runs the controller until `shutdown` completes.
@@ -110,6 +112,8 @@ struct Context {
     interest: Mutex<Interest>,
     register: Mutex<Register>,
     own_writes: OwnWrites,
+    /// What groups have been asked to do and have not been seen to be asked yet.
+    asked: Asked,
     meter: SharedMeter,
 }
 
@@ -170,6 +174,7 @@ impl Context {
             interest: Mutex::default(),
             register: Mutex::default(),
             own_writes: OwnWrites::default(),
+            asked: Asked::default(),
             meter,
             home,
             directory,
@@ -243,6 +248,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     context.interest().set(&key, subjects);
     let mut known = failover.clone();
     known.status = Some(decision.status.clone());
+    context.asked.note(&decision.effects);
     let performed = context
         .performer
         .decision(&context.home, failover, decision)

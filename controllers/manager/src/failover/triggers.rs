@@ -1,6 +1,6 @@
 //! What makes the Failover Controller look at a Failover again: watches on every site.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, ResourceExt};
 use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
-use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
+use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, ProtectionGroupSpec, SiteInfo};
 use siterecovery_decide::WaitingOn;
 use siterecovery_decide::facts::{GroupFacts, InstanceFacts};
 use siterecovery_decide::failover::{Observed, StorageView};
@@ -217,19 +217,35 @@ fn watch_locks(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, clie
 fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, client: &Client) {
     let namespace = &triggers.context.policy.namespace;
     let groups = all_of::<ProtectionGroup>(client, Some(namespace));
-    let (on_group, mut news) = (triggers.clone(), News::default());
+    let (on_group, at) = (triggers.clone(), site.name.clone());
+    // The news of a group: whether it has settled, and what it is.
+    let mut shown = BTreeMap::<Key, Option<(bool, ProtectionGroupSpec)>>::new();
     watches.add(
         format!("ProtectionGroups on {}", site.name),
         groups,
         move |seen| {
+            let key = Key::of(seen.object());
             // A failover waits for a group to be where it was told to go. That it is on its way or was looked at again
             // is no news, and its machines are watched themselves.
             let facts = |group: ProtectionGroup| {
                 let facts = GroupFacts::of(&group);
                 (facts.has_settled_as(facts.desired), group.spec)
             };
-            if news.is(&seen, |group| group.read().ok().map(facts)) {
-                on_group.changed(&Subject::Group(Key::of(seen.object())));
+            let now = seen.present().map(|group| group.read().ok().map(facts));
+            let before = match &now {
+                Some(now) => shown.insert(key.clone(), now.clone()),
+                None => shown.remove(&key),
+            };
+            let is_news = match (&seen, &before, &now) {
+                (Seen::Changed(_), Some(before), Some(now)) if before == now => false,
+                (Seen::Changed(_), Some(Some((_, before))), Some(Some((false, after)))) => {
+                    let asked = &on_group.context.asked;
+                    !asked.explains((&at, &key), (before, after))
+                }
+                _ => true,
+            };
+            if is_news {
+                on_group.changed(&Subject::Group(key));
             }
         },
     );

@@ -4,8 +4,11 @@
 //! come at once, sorted by place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{io, iter, thread};
 
 use crate::event::DrillInfo;
 use crate::lower::{self, LoweredScenario, LoweredSuite};
@@ -112,8 +115,8 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, LoadError> {
     parse(&found, &|file| discover::read(file)).map_err(LoadError::Invalid)
 }
 
-/// Reads a file by its name.
-pub type Read<'r> = dyn Fn(&str) -> io::Result<Vec<u8>> + 'r;
+/// Reads a file by its name; asked for several files at a time.
+pub type Read<'r> = dyn Fn(&str) -> io::Result<Vec<u8>> + Sync + 'r;
 
 /// Parses and checks the files found, and the members of suites among them, which `read` is asked for.
 ///
@@ -126,9 +129,7 @@ pub fn parse(found: &[Found], read: &Read<'_>) -> Result<Loaded, Vec<Problem>> {
         files: BTreeMap::new(),
         problems: BTreeSet::new(),
     };
-    for file in found {
-        library.open(&file.file);
-    }
+    library.open_all(found);
     let suites = library.suites();
     for suite in &suites {
         suite::open_members(&mut library, suite);
@@ -173,51 +174,44 @@ enum Document {
 }
 
 impl Library<'_> {
-    /// Opens a file that must be there.
-    fn open(&mut self, file: &str) {
-        if self.files.contains_key(&discover::normal(file)) {
-            return;
+    /// Opens files that must be there, as many at a time as there are processors.
+    fn open_all(&mut self, found: &[Found]) {
+        let mut files = BTreeMap::new();
+        for Found { file, .. } in found {
+            files.entry(discover::normal(file)).or_insert(file);
         }
-        if let Err(error) = self.try_open(file) {
-            self.problems.insert(Problem {
-                location: Location {
-                    file: file.to_owned(),
-                    line: 1,
-                    column: 1,
-                },
-                message: format!("the file cannot be read: {error}"),
-                help: None,
-                snippet: String::new(),
-            });
+        let files: Vec<_> = files.into_iter().collect();
+        let read = self.read;
+        let opened = side_by_side(files.len(), |index| Opened::new(files[index].1, read));
+        for ((key, file), opened) in files.into_iter().zip(opened) {
+            if let Err(error) = opened.map(|opened| self.take_in(key, opened)) {
+                self.problems.insert(Problem {
+                    location: Location {
+                        file: file.to_owned(),
+                        line: 1,
+                        column: 1,
+                    },
+                    message: format!("the file cannot be read: {error}"),
+                    help: None,
+                    snippet: String::new(),
+                });
+            }
         }
     }
 
     /// Opens a file unless it is open; fails only if it cannot be read.
     fn try_open(&mut self, file: &str) -> io::Result<()> {
         let key = discover::normal(file);
-        if self.files.contains_key(&key) {
-            return Ok(());
+        if !self.files.contains_key(&key) {
+            let opened = Opened::new(file, self.read)?;
+            self.take_in(key, opened);
         }
-        let bytes = (self.read)(file)?;
-        let mut entry = Entry {
-            document: None,
-            source: None,
-            bytes,
-        };
-        match Source::new(file, &entry.bytes) {
-            Err(problem) => {
-                self.problems.insert(problem);
-            }
-            Ok(mut source) => {
-                match document(&mut source, self.read) {
-                    Ok(document) => entry.document = Some(document),
-                    Err(problems) => self.problems.extend(problems),
-                }
-                entry.source = Some(source);
-            }
-        }
-        self.files.insert(key, entry);
         Ok(())
+    }
+
+    fn take_in(&mut self, key: String, Opened { entry, problems }: Opened) {
+        self.problems.extend(problems);
+        self.files.insert(key, entry);
     }
 
     fn entry(&self, file: &str) -> Option<&Entry> {
@@ -270,6 +264,57 @@ impl Library<'_> {
             taken.insert(&metadata.name, source.location(metadata.name_pos));
         }
     }
+}
+
+/// A file, and what is wrong with it.
+struct Opened {
+    entry: Entry,
+    problems: Vec<Problem>,
+}
+
+impl Opened {
+    /// Reads and checks a file; fails only if it cannot be read.
+    fn new(file: &str, read: &Read<'_>) -> io::Result<Self> {
+        let bytes = read(file)?;
+        let mut entry = Entry {
+            document: None,
+            source: None,
+            bytes,
+        };
+        let mut problems = Vec::new();
+        match Source::new(file, &entry.bytes) {
+            Err(problem) => problems.push(problem),
+            Ok(mut source) => {
+                match document(&mut source, read) {
+                    Ok(document) => entry.document = Some(document),
+                    Err(found) => problems = found,
+                }
+                entry.source = Some(source);
+            }
+        }
+        Ok(Self { entry, problems })
+    }
+}
+
+/// The results of so many pieces of work in their order; as many are done at a time as there are processors.
+fn side_by_side<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let indexes = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let mine = indexes.take_while(|index| *index < pieces);
+        mine.map(|index| (index, work(index))).collect::<Vec<_>>()
+    };
+    let hands = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..hands.min(pieces)).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// A file named relative to another.

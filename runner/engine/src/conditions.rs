@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sitedrill_model::scenario::{Bound, Condition, LockIs, ObjectKind};
 
+mod expression;
 pub(crate) mod matcher;
 
 use crate::core::{Board, Recording, Standing};
@@ -110,6 +111,10 @@ pub(crate) fn describe(condition: &Condition) -> String {
             format!("{observed} went through {}", values.join(", "))
         }
         Condition::Lock { group, is } => format!("the lock of {group} {}", word(*is)),
+        Condition::Cel(expression) => {
+            let text = expression.text.text();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
         Condition::Actor {
             actor,
             step: Some(step),
@@ -144,6 +149,7 @@ pub(crate) fn judge(condition: &Condition, facts: &Facts<'_>) -> Judgement {
             judge_sequence(facts.recordings.get(observed), values)
         }
         Condition::Lock { group, is } => judge_lock(group, *is, facts),
+        Condition::Cel(expression) => expression::judge(expression, facts),
         Condition::Actor { actor, step } => judge_actor(actor, step.as_deref(), facts.board),
     }
 }
@@ -156,6 +162,7 @@ pub(crate) fn concerns(condition: &Condition, key: &Key) -> bool {
         Condition::Lock { group, .. } => {
             key.kind == ObjectKind::Lease && key.name == lease_name(group)
         }
+        Condition::Cel(expression) => expression::concerns(expression, key),
         Condition::Sequence { .. } => true,
         Condition::Actor { .. } => false,
     }

@@ -306,8 +306,8 @@ fn sources_of(drill: &Drill, target: &Target) -> BTreeSet<Source> {
         let actors = chapter.actors.iter().flat_map(|actor| &actor.steps);
         let steps = actors.chain(&chapter.then).chain(&chapter.always);
         let own = chapter.own_invariants.iter();
-        let own = own.filter_map(|it| spoken_of(&it.condition));
-        steps.filter_map(|step| named(&step.action)).chain(own)
+        let own = own.flat_map(|it| spoken_of(&it.condition));
+        steps.flat_map(|step| named(&step.action)).chain(own)
     }) {
         all_kinds.insert(kind);
         namespaces.extend(namespace);
@@ -329,22 +329,31 @@ fn sources_of(drill: &Drill, target: &Target) -> BTreeSet<Source> {
     sources
 }
 
-/// The kind and namespace that a condition speaks of.
-fn spoken_of(condition: &Condition) -> Option<(ObjectKind, Option<String>)> {
+/// A kind, and a namespace where it has one.
+type Spoken = (ObjectKind, Option<String>);
+
+/// What a condition speaks of.
+fn spoken_of(condition: &Condition) -> Vec<Spoken> {
     match condition {
         Condition::Matches { object, .. } | Condition::Absent { object } => {
-            Some((object.kind, object.namespace.clone()))
+            vec![(object.kind, object.namespace.clone())]
         }
         Condition::Count {
             kind, namespace, ..
-        } => Some((*kind, namespace.clone())),
-        Condition::Sequence { .. } | Condition::Lock { .. } | Condition::Actor { .. } => None,
+        } => vec![(*kind, namespace.clone())],
+        Condition::Cel(expression) => {
+            let reads = expression.reads.iter();
+            reads
+                .map(|read| (read.kind, read.namespace.clone()))
+                .collect()
+        }
+        Condition::Sequence { .. } | Condition::Lock { .. } | Condition::Actor { .. } => Vec::new(),
     }
 }
 
-/// The kind and namespace that a step speaks of.
-fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
-    let of = |object: &ObjectRef| Some((object.kind, object.namespace.clone()));
+/// What a step speaks of.
+fn named(action: &Action) -> Vec<Spoken> {
+    let of = |object: &ObjectRef| vec![(object.kind, object.namespace.clone())];
     match action {
         Action::Patch(patch) => of(&patch.object),
         Action::Delete(object) => of(object),
@@ -357,6 +366,6 @@ fn named(action: &Action) -> Option<(ObjectKind, Option<String>)> {
         | Action::Return(_)
         | Action::Sleep(_)
         | Action::Fault(_)
-        | Action::Lift(_) => None,
+        | Action::Lift(_) => Vec::new(),
     }
 }

@@ -55,6 +55,18 @@ pub(crate) async fn objects_of(condition: &Condition, target: &Target) -> Result
             }
             Ok(found)
         }
+        Condition::Cel(expression) => {
+            let mut found = Objects::new();
+            for read in &expression.reads {
+                let source = Source {
+                    site: read.site.clone(),
+                    kind: read.kind,
+                    namespace: read.namespace.clone().unwrap_or_default(),
+                };
+                found.extend(list(&source, target).await?);
+            }
+            Ok(found)
+        }
         // These speak of what was observed, not of what is.
         Condition::Sequence { .. } | Condition::Actor { .. } => Ok(Objects::new()),
     }

@@ -201,7 +201,7 @@ fn on_the_way(condition: &Condition, core: &Core, now: Timestamp) -> Vec<SeenVal
         Condition::Matches { object, .. } | Condition::Absent { object } => vec![Key::of(object)],
         Condition::Lock { group, .. } => core.lock_keys(group),
         Condition::Sequence { observed, .. } => return core.recorded(observed),
-        Condition::Count { .. } | Condition::Actor { .. } => Vec::new(),
+        Condition::Count { .. } | Condition::Cel(_) | Condition::Actor { .. } => Vec::new(),
     };
     let mut versions: Vec<_> = keys
         .iter()

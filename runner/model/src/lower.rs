@@ -18,6 +18,7 @@ use self::metadata::metadata;
 use self::step::{Block, Scope};
 
 mod duration;
+mod expression;
 mod fact;
 mod fault;
 mod given;

@@ -13,9 +13,11 @@ use serde_json::Value;
 use crate::Location;
 use crate::event::TimeMode;
 
+pub use self::expression::{Cel, Expression, Reading, SITES};
 pub use self::fault::{Calls, Controller, Fault, FaultStep, StartFailure};
 pub use self::program::{Command, Program, ProgramEnd};
 
+mod expression;
 mod fault;
 mod program;
 
@@ -393,6 +395,8 @@ pub enum Condition {
         /// Held or free.
         is: LockIs,
     },
+    /// An expression about the objects of one or several sites is true.
+    Cel(Expression),
     /// Another actor has ended, or has ended a named step.
     Actor {
         /// The other actor.

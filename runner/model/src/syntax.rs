@@ -308,7 +308,7 @@ pub(crate) struct Save {
 
 /// A fact that a step checks or waits for. Its keys say which:
 /// `object` with `matches` or `absent`; `kind` with `count`; `observed` with `sequence`;
-/// `lock` with `is`; `actor`; beside `pgctl` one of `outcome`, `refused`, `failed`;
+/// `lock` with `is`; `cel`; `actor`; beside `pgctl` one of `outcome`, `refused`, `failed`;
 /// and beside `kubectl` and `shell` some of `exitCode`, `contains`, `matches`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -338,6 +338,9 @@ pub(crate) struct Fact {
     pub(crate) lock: Option<At<String>>,
     /// `held` or `free`.
     pub(crate) is: Option<At<String>>,
+    /// An expression in CEL about the objects of the sites, such as
+    /// `sites.dr.vmi.all(v, v.status.phase == 'Running')`.
+    pub(crate) cel: Option<At<String>>,
     /// Another actor, whose end is awaited.
     pub(crate) actor: Option<At<String>>,
     /// The step of that actor whose end is awaited instead.

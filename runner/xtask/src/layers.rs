@@ -48,7 +48,7 @@ const fn layer(
 }
 
 /// The table, in the order in which to read the crates.
-pub const LAYERS: [Layer; 14] = [
+pub const LAYERS: [Layer; 15] = [
     layer("siterecovery-api", &[], &[], &[KubeClient, Tokio]),
     layer(
         "siterecovery-decide",
@@ -68,7 +68,8 @@ pub const LAYERS: [Layer; 14] = [
         &["sitedrill-apiserver", "sitedrill-world", "sitedrill-sites"],
         &[],
     ),
-    layer("sitedrill-apiserver", &[], &[], &[]),
+    layer("sitedrill-cel", &[], &[], &[KubeClient, Tokio, Randomness]),
+    layer("sitedrill-apiserver", &["sitedrill-cel"], &[], &[]),
     layer("sitedrill-world", &[], &["sitedrill-apiserver"], &[]),
     layer(
         "sitedrill-sites",
@@ -76,8 +77,18 @@ pub const LAYERS: [Layer; 14] = [
         &[],
         &[],
     ),
-    layer("sitedrill-model", &[], &[], &[KubeClient, Tokio]),
-    layer("sitedrill-engine", &["sitedrill-model"], &[], &[]),
+    layer(
+        "sitedrill-model",
+        &["sitedrill-cel"],
+        &[],
+        &[KubeClient, Tokio],
+    ),
+    layer(
+        "sitedrill-engine",
+        &["sitedrill-cel", "sitedrill-model"],
+        &[],
+        &[],
+    ),
     layer(
         "sitedrill-reports",
         &["sitedrill-model"],

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sitedrill_model::event::StepId;
+use sitedrill_model::scenario::{Expression, Reading};
 
 use super::*;
 use crate::core::{Core, Input, Source};
@@ -228,5 +229,61 @@ fn an_actor_that_stopped_will_never_be_done() {
     assert_eq!(
         lost.never.as_deref(),
         Some("a stopped at its step 2: a step")
+    );
+}
+
+#[test]
+fn an_expression_is_judged_on_the_objects_of_all_sites_that_it_names() {
+    let expression = |text: &str| {
+        let kinds = [("primary", "vmi"), ("quorum", "lease")];
+        let reads = kinds.map(|(site, called)| Reading {
+            called: site.to_owned(),
+            site: site.to_owned(),
+            kind_called: called.to_owned(),
+            kind: match called {
+                "vmi" => ObjectKind::VirtualMachineInstance,
+                _ => ObjectKind::Lease,
+            },
+            namespace: Some(NAMESPACE.to_owned()),
+        });
+        Condition::Cel(Expression {
+            text: text.to_owned().into(),
+            reads: reads.to_vec(),
+        })
+    };
+    let vmi = key("primary", ObjectKind::VirtualMachineInstance, "vm-1");
+    let lease = key("quorum", ObjectKind::Lease, "lock");
+    let running = json!({"metadata": {"name": "vm-1"}, "status": {"phase": "Running"}});
+    let core = core_with(vec![
+        (vmi.clone(), running),
+        (lease.clone(), json!({"spec": {"holderIdentity": "vm-1"}})),
+    ]);
+    let met = "sites.primary.vmi.exists(v, sites.quorum.lease.exists(l, l.spec.holderIdentity == v.metadata.name))";
+    assert!(holds(&expression(met), &core));
+    assert!(concerns(&expression(met), &vmi) && concerns(&expression(met), &lease));
+    let elsewhere = key("quorum", ObjectKind::VirtualMachineInstance, "vm-1");
+    assert!(!concerns(&expression(met), &elsewhere));
+
+    let judged = |text: &str| mismatch(judge(&expression(text), &core.facts(at(0))));
+    let unmet = judged("sites.primary.vmi.size() == 2");
+    assert_eq!(
+        (unmet.seen.as_str(), unmet.never),
+        ("false, with primary.vmi: vm-1; quorum.lease: lock", None)
+    );
+    assert_eq!(
+        unmet.diff,
+        "- sites.primary.vmi.size() == 2\n+ false, with primary.vmi: vm-1; quorum.lease: lock"
+    );
+    let missing = judged("sites.primary.vmi.all(v, v.status.ready)");
+    assert!(
+        missing.seen.starts_with("no such key: ready, with"),
+        "{}",
+        missing.seen
+    );
+    assert_eq!(missing.never, None, "the field may come");
+    let number = judged("sites.primary.vmi.size()");
+    assert_eq!(
+        number.never.as_deref(),
+        Some("its value is of type int, not true or false")
     );
 }

@@ -6,8 +6,16 @@ use serde_json::Value;
 use sitedrill_model::scenario::{Action, Scenario, Step};
 use sitedrill_model::{Failure, FailureKind};
 
-/// Where the line of a `shell` step stands in its action.
-const SHELL_LINE: &str = "/program/command/shell/line";
+/// How a value is written into a text of another language.
+type Quote = fn(&str) -> String;
+
+/// Where texts of another language stand in an action, and how a value is written there: what a site has put into a
+/// value must not be read as more than one word, or as more than one text.
+const QUOTED: [(&str, Quote); 3] = [
+    ("/program/command/shell/line", word),
+    ("/expect/cel/text", literal),
+    ("/await/cel/text", literal),
+];
 
 /// Whether any step saves a value.
 pub(super) fn are_saved(scenario: &Scenario) -> bool {
@@ -24,15 +32,17 @@ pub(super) fn resolved(
     let value = serde_json::to_value(&step.action);
     let mut value = value.map_err(|error| broken(&error))?;
     let mut changed = false;
-    // Taken out meanwhile: what a site has put into a value must not be read as more than one word.
-    let line = value.pointer_mut(SHELL_LINE).map(Value::take);
+    // Taken out meanwhile.
+    let quoted = QUOTED.map(|(place, _)| value.pointer_mut(place).map(Value::take));
     replace(&mut value, saved, &mut changed)?;
-    if let (Some(Value::String(line)), Some(place)) = (line, value.pointer_mut(SHELL_LINE)) {
-        let words = saved
-            .iter()
-            .map(|(name, text)| (name.clone(), quoted(text)));
-        changed |= line.contains("${");
-        *place = Value::String(filled(&line, &words.collect())?);
+    for ((place, quote), text) in QUOTED.into_iter().zip(quoted) {
+        if let (Some(Value::String(text)), Some(place)) = (text, value.pointer_mut(place)) {
+            let values = saved
+                .iter()
+                .map(|(name, value)| (name.clone(), quote(value)));
+            changed |= text.contains("${");
+            *place = Value::String(filled(&text, &values.collect())?);
+        }
     }
     if !changed {
         return Ok(None);
@@ -71,8 +81,13 @@ fn replace(
 }
 
 /// One word of a shell, whatever a site has put into the value.
-fn quoted(text: &str) -> String {
+fn word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// One text of CEL, which is written as JSON writes it.
+fn literal(text: &str) -> String {
+    Value::from(text).to_string()
 }
 
 fn filled(text: &str, saved: &BTreeMap<String, String>) -> Result<String, Failure> {
@@ -102,7 +117,12 @@ mod tests {
 
     #[test]
     fn a_value_is_one_word_of_a_shell_whatever_is_in_it() {
-        assert_eq!(quoted("a; rm 'x'"), "'a; rm '\\''x'\\'''");
+        assert_eq!(word("a; rm 'x'"), "'a; rm '\\''x'\\'''");
+    }
+
+    #[test]
+    fn a_value_is_one_text_of_an_expression_whatever_is_in_it() {
+        assert_eq!(literal("a\" || true || \"\n"), r#""a\" || true || \"\n""#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::expression;
 use super::lint::Lint;
 use super::object::{self, Written};
 use super::step::Scope;
@@ -10,7 +11,7 @@ use crate::scenario::{Bound, Condition, LockIs};
 use crate::syntax::{At, Count, Fact, Pos};
 
 /// The shapes a fact can have: the key that tells it, and the keys that go with that.
-const SHAPES: [(&str, &[&str]); 8] = [
+const SHAPES: [(&str, &[&str]); 9] = [
     ("object", &["site", "namespace", "matches", "absent"]),
     (
         "kind",
@@ -18,6 +19,7 @@ const SHAPES: [(&str, &[&str]); 8] = [
     ),
     ("observed", &["sequence"]),
     ("lock", &["is"]),
+    ("cel", &["namespace"]),
     ("actor", &["step"]),
     ("outcome", &[]),
     ("refused", &["holder"]),
@@ -25,7 +27,7 @@ const SHAPES: [(&str, &[&str]); 8] = [
 ];
 
 /// The keys that tell what a condition is about.
-const CONDITIONS: [&str; 5] = ["object", "kind", "observed", "lock", "actor"];
+const CONDITIONS: [&str; 6] = ["object", "kind", "observed", "lock", "cel", "actor"];
 
 /// The keys that say how a command ends.
 pub(super) const OUTCOMES: [&str; 3] = ["outcome", "refused", "failed"];
@@ -37,6 +39,7 @@ pub(super) fn condition(lint: &mut Lint<'_>, scope: &Scope, fact: &At<Fact>) -> 
         "kind" => count(lint, scope, fact),
         "observed" => sequence(lint, fact),
         "lock" => lock(lint, scope, fact),
+        "cel" => expression::condition(lint, scope, fact),
         "actor" => {
             let actor = fact.value.actor.as_ref()?;
             Some(Condition::Actor {
@@ -109,6 +112,7 @@ pub(super) fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
         sequence,
         lock,
         is,
+        cel,
         actor,
         step,
         outcome,
@@ -131,6 +135,7 @@ pub(super) fn present(fact: &Fact) -> Vec<(&'static str, Pos)> {
         ("sequence", sequence.as_ref().map(|at| at.pos)),
         ("lock", lock.as_ref().map(|at| at.pos)),
         ("is", is.as_ref().map(|at| at.pos)),
+        ("cel", cel.as_ref().map(|at| at.pos)),
         ("actor", actor.as_ref().map(|at| at.pos)),
         ("step", step.as_ref().map(|at| at.pos)),
         ("outcome", outcome.as_ref().map(|at| at.pos)),

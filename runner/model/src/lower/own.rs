@@ -43,8 +43,14 @@ pub(super) fn invariant(
         lint.error_help(
             fact.pos,
             "an invariant speaks of the sites",
-            "`object`, `kind` and `lock` do",
+            "`object`, `kind`, `lock` and `cel` do",
         );
+    }
+    if let Condition::Cel(expression) = &condition
+        && expression.text.text().contains("${")
+    {
+        let message = "an invariant is in force before any value is saved";
+        lint.error_help(fact.pos, message, "say it in a step instead");
     }
     Some(OwnInvariant {
         name: name?.value.clone(),

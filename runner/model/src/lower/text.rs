@@ -132,6 +132,7 @@ fn condition(condition: &Condition) -> String {
             LockIs::Held => format!("lock of {group} held"),
             LockIs::Free => format!("lock of {group} free"),
         },
+        Condition::Cel(expression) => one_line(expression.text.text()),
         Condition::Actor { actor, step: None } => format!("end of {actor}"),
         Condition::Actor {
             actor,
@@ -151,6 +152,11 @@ fn bound(bound: Bound) -> String {
 
 fn object(object: &ObjectRef) -> String {
     format!("{} {}/{}", object.site, object.kind.name(), object.name)
+}
+
+/// A text of several lines as one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A value in YAML's flow style, as people write it in scenarios.

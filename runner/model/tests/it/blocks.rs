@@ -1,7 +1,7 @@
 //! Blocks: shared steps, their values, and what is wrong with them.
 
 use sitedrill_model::Problem;
-use sitedrill_model::scenario::{Action, Fault};
+use sitedrill_model::scenario::{Action, Condition, Fault, ObjectKind};
 
 use crate::support::{parse_all, rendered};
 
@@ -241,4 +241,77 @@ fn a_block_that_no_drill_uses_is_told_and_one_that_is_used_is_not() {
     assert_eq!(problems.len(), 1, "{}", rendered(&problems));
     assert!(problems[0].location.file.ends_with("_blocks/idle.yaml"));
     assert_eq!(problems[0].message, "no drill uses this block");
+}
+
+#[test]
+fn an_expression_names_what_it_reads_and_is_understood_before_anything_starts() {
+    let parse = |expression: &str| {
+        let step = format!("    - expect: {{cel: {expression:?}}}");
+        parse_all(&[("d.yaml", drill(&step).as_bytes())])
+    };
+    let sound = parse("sites.primary.vmi.size() == 0 && sites['dr'].nodes.all(n, n.spec.x > 1)");
+    let sound = sound.unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+    let steps = &sound.drills[0].drill.chapters[0].actors[0].steps;
+    let Action::Expect(Condition::Cel(expression)) = &steps[0].action else {
+        panic!("{:?}", steps[0].action)
+    };
+    let reads = expression.reads.iter();
+    let reads: Vec<_> = reads
+        .map(|read| (read.site.as_str(), read.kind, read.namespace.as_deref()))
+        .collect();
+    assert_eq!(
+        reads,
+        [
+            ("dr", ObjectKind::Node, None),
+            (
+                "primary",
+                ObjectKind::VirtualMachineInstance,
+                Some("site-recovery")
+            ),
+        ]
+    );
+    for (expression, expected) in [
+        (
+            "sites.primary.vmi.size( == 0",
+            "the expression cannot be understood",
+        ),
+        (
+            "site.primary.vmi.size() == 0",
+            "undeclared reference to 'site'",
+        ),
+        (
+            "sites.primary.vmi.count() == 0",
+            "undeclared reference to 'count'",
+        ),
+        (
+            "ip(sites.primary.vmi[0].x) == 0",
+            "there is no function `ip`",
+        ),
+        ("1 == 1", "nothing could ever change it"),
+        ("sites.size() == 3", "the name of a site and a kind"),
+        ("sites.primry.vmi.size() == 0", "unknown site `primry`"),
+        ("sites.primary.vmx.size() == 0", "unknown kind `vmx`"),
+    ] {
+        let problems = rendered(&parse(expression).unwrap_err());
+        assert!(problems.contains(expected), "{expression}: {problems}");
+    }
+    let deep = format!(
+        "sites.primary.vmi.size() == {}1{}",
+        "(".repeat(5_000),
+        ")".repeat(5_000)
+    );
+    assert!(parse(&deep).is_err());
+}
+
+#[test]
+fn an_invariant_cannot_use_a_value_that_is_saved_later() {
+    let save = "    - save: {site: primary, object: pg/pg-a, field: metadata.name, as: x}";
+    let own =
+        "invariants: [{name: y, never: {cel: \"sites.primary.pg.exists(p, p.kind == ${x})\"}}]";
+    let text = drill(save).replace("actors:", &format!("{own}\nactors:"));
+    let problems = rendered(&parse_all(&[("d.yaml", text.as_bytes())]).unwrap_err());
+    assert!(
+        problems.contains("in force before any value is saved"),
+        "{problems}"
+    );
 }

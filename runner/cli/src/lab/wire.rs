@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::{Request, Response};
 use kube::client::Body;
-use tokio::sync::watch;
+use sitedrill_apiserver::bell::Bell;
 use tower::{BoxError, service_fn};
 
 pub(crate) use body::{Answer, json as json_answer};
@@ -38,7 +38,7 @@ pub struct Party {
 pub struct Wires {
     state: Arc<Mutex<State>>,
     /// Rings whenever a rule comes, goes or hits.
-    changed: Arc<watch::Sender<u64>>,
+    changed: Bell,
 }
 
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Wires {
     pub fn new() -> Self {
         Self {
             state: Arc::default(),
-            changed: Arc::new(watch::Sender::new(0)),
+            changed: Bell::default(),
         }
     }
 
@@ -132,17 +132,12 @@ impl Wires {
 
     /// Ends when a rule comes, goes or hits.
     pub fn rung(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut changed = self.changed.subscribe();
-        async move {
-            // The sender lives as long as any line; without one nothing changes any more.
-            if changed.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        let mut changed = self.changed.listen();
+        async move { changed.rung().await }
     }
 
     fn ring(&self) {
-        self.changed.send_modify(|count| *count += 1);
+        self.changed.ring();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,11 +263,9 @@ impl Line {
     }
 
     async fn until_released(&self, id: RuleId) {
-        let mut changed = self.wires.changed.subscribe();
+        let mut changed = self.wires.changed.listen();
         while self.wires.state().rules.contains_key(&id) {
-            if changed.changed().await.is_err() {
-                return;
-            }
+            changed.rung().await;
         }
     }
 }

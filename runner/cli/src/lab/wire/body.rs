@@ -8,6 +8,7 @@ use http::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, BodyStream, Full, StreamBody};
 use kube::client::Body;
+use sitedrill_apiserver::bell::Listener;
 use tower::BoxError;
 
 use super::{Call, Effect, Line, RuleId};
@@ -67,7 +68,7 @@ pub(super) fn watched(
     call: Call,
     opened: RuleId,
 ) -> UnsyncBoxBody<Bytes, BoxError> {
-    let changed = line.wires.changed.subscribe();
+    let changed = line.wires.changed.listen();
     let start = Some(Watch {
         frames: BodyStream::new(body),
         line,
@@ -92,7 +93,7 @@ struct Watch {
     line: Line,
     call: Call,
     opened: RuleId,
-    changed: tokio::sync::watch::Receiver<u64>,
+    changed: Listener,
 }
 
 type Frame = http_body::Frame<Bytes>;
@@ -100,7 +101,7 @@ type Frame = http_body::Frame<Bytes>;
 impl Watch {
     async fn next(&mut self) -> Result<Option<Frame>, BoxError> {
         loop {
-            self.changed.mark_unchanged();
+            self.changed.catch_up();
             let is_silent = match self.state() {
                 State::Broken => return Err(refused("connection reset by peer")),
                 State::Silent => true,
@@ -108,11 +109,7 @@ impl Watch {
             };
             tokio::select! {
                 biased;
-                changed = self.changed.changed() => {
-                    if changed.is_err() {
-                        return Ok(None);
-                    }
-                }
+                () = self.changed.rung() => {}
                 frame = futures::StreamExt::next(&mut self.frames), if !is_silent => {
                     return frame.transpose().map_err(BoxError::from);
                 }

@@ -206,17 +206,16 @@ fn on_the_way(condition: &Condition, core: &Core, now: Timestamp) -> Vec<SeenVal
     let mut versions: Vec<_> = keys
         .iter()
         .flat_map(|key| {
-            core.history()
-                .since(key, began)
-                .map(move |it| (it.at, key, it))
+            let whole = core.history().whole_since(key, began);
+            whole.map(move |(at, object)| (at, key, object))
         })
         .collect();
     versions.sort_by_key(|(at, _, _)| *at);
     let mut objects = crate::objects::Objects::new();
     let mut seen: Vec<SeenValue> = Vec::new();
-    for (at, key, version) in versions {
-        match &version.object {
-            Some(object) => objects.insert(key.clone(), std::sync::Arc::clone(object)),
+    for (at, key, object) in versions {
+        match object {
+            Some(object) => objects.insert(key.clone(), object),
             None => objects.remove(key),
         };
         let facts = core.facts_of(&objects, at.min(now));

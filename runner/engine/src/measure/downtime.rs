@@ -1,7 +1,6 @@
 //! How long each machine of a group ran nowhere.
 
 use jiff::Timestamp;
-use serde_json::Value;
 use sitedrill_model::event::VmDowntime;
 use sitedrill_model::scenario::ObjectKind;
 
@@ -62,7 +61,7 @@ fn members(group: &Key, objects: &Objects) -> Vec<(String, String)> {
 /// When an instance that ran then first stopped running.
 fn stopped_at(key: &Key, since: Timestamp, history: &History) -> Option<Timestamp> {
     let mut versions = history.since(key, since);
-    let runs = |version: &&Version| version.object.as_deref().is_some_and(is_running);
+    let runs = |version: &&Version| version.is_running;
     versions.find(runs)?;
     versions
         .find(|version| !runs(version))
@@ -72,10 +71,6 @@ fn stopped_at(key: &Key, since: Timestamp, history: &History) -> Option<Timestam
 /// When an instance first ran from then on.
 fn started_at(key: &Key, since: Timestamp, history: &History) -> Option<Timestamp> {
     let mut versions = history.since(key, since);
-    let runs = versions.find(|it| it.object.as_deref().is_some_and(is_running))?;
+    let runs = versions.find(|it| it.is_running)?;
     Some(runs.at.max(since))
-}
-
-fn is_running(instance: &Value) -> bool {
-    objects::string(instance, "/status/phase") == Some("Running")
 }

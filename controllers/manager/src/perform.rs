@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ObjectReference};
@@ -252,37 +253,39 @@ impl Performer {
         Ok(written.resource_version())
     }
 
-    /// Writes Events. One that cannot be written is logged and lost: the status says the same.
+    /// Writes Events, all at once. One that cannot be written is logged and lost: the status says the same.
     async fn events(&self, notes: &[EventNote]) {
-        for note in notes {
-            let Some(client) = self.sites.get(&note.site) else {
-                tracing::warn!(site = %note.site, reason = note.reason, "an event is about an unknown site");
-                continue;
-            };
-            let EventNote {
-                site: _,
-                on,
-                warning,
-                reason,
-                message,
-            } = note.clone();
-            let about = ObjectReference {
-                api_version: Some(format!("{GROUP}/{VERSION}")),
-                kind: Some(on.kind.to_owned()),
-                namespace: Some(on.namespace),
-                name: Some(on.name),
-                uid: Some(on.uid),
-                ..ObjectReference::default()
-            };
-            let written = Note {
-                about,
-                warning,
-                reason: reason.to_owned(),
-                message,
-            };
-            if let Err(error) = record(client, self.manager, &written, (self.now)()).await {
-                tracing::warn!(reason, error = %chain(&error), "failed to write an event");
-            }
+        join_all(notes.iter().map(|note| self.event(note))).await;
+    }
+
+    async fn event(&self, note: &EventNote) {
+        let Some(client) = self.sites.get(&note.site) else {
+            tracing::warn!(site = %note.site, reason = note.reason, "an event is about an unknown site");
+            return;
+        };
+        let EventNote {
+            site: _,
+            on,
+            warning,
+            reason,
+            message,
+        } = note.clone();
+        let about = ObjectReference {
+            api_version: Some(format!("{GROUP}/{VERSION}")),
+            kind: Some(on.kind.to_owned()),
+            namespace: Some(on.namespace),
+            name: Some(on.name),
+            uid: Some(on.uid),
+            ..ObjectReference::default()
+        };
+        let written = Note {
+            about,
+            warning,
+            reason: reason.to_owned(),
+            message,
+        };
+        if let Err(error) = record(client, self.manager, &written, (self.now)()).await {
+            tracing::warn!(reason, error = %chain(&error), "failed to write an event");
         }
     }
 

@@ -8,8 +8,8 @@ use crate::effect::Effect;
 use crate::facts::ObjectVersion;
 use crate::waiting::WaitingOn;
 
-/// The result of one pass. Perform the effects in order; when all have succeeded write the status if
-/// `persist` says so, on condition of `version`; then write the events.
+/// The result of one pass. Perform the effects in order, as far as they [need one](Effect::needs_no_order); when all
+/// have succeeded write the status if `persist` says so, on condition of `version`; then write the events.
 ///
 /// A failed effect ends the pass before the status is written. The next pass decides anew.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +36,11 @@ impl<Status> Decision<Status> {
     /// Whether there is nothing to do and nothing to say; the next look stays where it is.
     pub fn is_idle(&self) -> bool {
         self.effects.is_empty() && !self.persist && self.events.is_empty()
+    }
+
+    /// Whether all there is to do is to write down what comes next, so that it can be done.
+    pub fn only_writes(&self) -> bool {
+        self.effects.is_empty() && self.persist && self.waiting == Some(WaitingOn::Write)
     }
 }
 

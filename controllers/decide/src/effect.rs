@@ -174,6 +174,16 @@ impl Effect {
             Self::SetRunStrategy { .. } => "SetRunStrategy",
         }
     }
+
+    /// Whether it does not matter in which order this effect and its neighbour in a decision are performed: both do the
+    /// same to different machines, or to different nodes.
+    pub const fn needs_no_order(&self, neighbour: &Self) -> bool {
+        matches!(
+            (self, neighbour),
+            (Self::SetRunStrategy { .. }, Self::SetRunStrategy { .. })
+                | (Self::RemoveTaints { .. }, Self::RemoveTaints { .. })
+        )
+    }
 }
 
 impl LockClaim {

@@ -23,9 +23,9 @@ use siterecovery_api::names::FAILOVER_MANAGER;
 use siterecovery_api::{
     DeploymentModel, Failover, FailoverPhase, FailoverStatus, SiteDirectory, SiteName,
 };
-use siterecovery_decide::Policy;
 use siterecovery_decide::conditions::{SOURCE_FENCED, Truth, holds};
 use siterecovery_decide::failover::{decide, understand};
+use siterecovery_decide::{EventNote, Policy};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -98,6 +98,9 @@ async fn run(
     )
     .await
 }
+
+/// So many decisions are made on one reading at most: to begin a step, and to act.
+const DECISIONS_PER_READING: usize = 2;
 
 /// What every pass shares.
 struct Context {
@@ -240,31 +243,57 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         context.forget(&key);
         return Ok(Next::Never);
     }
-    let fetched = fetch::fetch(&context, &failover).await;
-    let observed = understand(&fetched);
-    let decision = decide(&observed, &context.policy, (context.now)());
-    let subjects = triggers::subjects(&key, &observed, decision.waiting.as_ref());
-    let ends = !is_active(Some(&decision.status));
-    context.interest().set(&key, subjects);
-    let mut known = failover.clone();
-    known.status = Some(decision.status.clone());
-    context.asked.note(&decision.effects);
-    let performed = context
-        .performer
-        .decision(&context.home, failover, decision)
-        .await?;
-    if performed.written.is_some() {
-        known
-            .metadata
-            .resource_version
-            .clone_from(&performed.written);
-        context.register().put(&known);
-        say_failover(&context.meter, &key, Some(&known));
+    let mut events = Vec::new();
+    let next = decide_and_perform(&context, &key, &failover, &mut events).await;
+    context.performer.events(&events).await;
+    next
+}
+
+/// Decides on one reading of the sites, and does what comes of it.
+///
+/// Where that is only to write down what comes next, the next decision is made on the same reading: a status says
+/// nothing about the sites. It is the controllers' most frequent pair of passes, and reading takes most of their time.
+async fn decide_and_perform(
+    context: &Context,
+    key: &Key,
+    failover: &Failover,
+    events: &mut Vec<EventNote>,
+) -> Result<Next, PassError> {
+    let (mut fetched, reading) = fetch::fetch(context, failover).await;
+    for decisions_left in (0..DECISIONS_PER_READING).rev() {
+        let observed = understand(&fetched);
+        let decision = decide(&observed, &context.policy, (context.now)());
+        let subjects = triggers::subjects(key, &observed, decision.waiting.as_ref());
+        let only_writes = decision.only_writes();
+        context.interest().set(key, subjects);
+        context.asked.note(&decision.effects);
+        let mut known = fetched.failover.clone();
+        known.status = Some(decision.status.clone());
+        let ends = !is_active(known.status.as_ref());
+        let performed = context
+            .performer
+            .decision(&context.home, fetched.failover.clone(), decision)
+            .await?;
+        events.extend(performed.events);
+        let was_written = performed.written.is_some();
+        if was_written {
+            known
+                .metadata
+                .resource_version
+                .clone_from(&performed.written);
+            context.register().put(&known);
+            say_failover(&context.meter, key, Some(&known));
+        }
+        context.own_writes.note(key, performed.written);
+        if ends {
+            context.forget(key);
+            return Ok(Next::Never);
+        }
+        let goes_on = only_writes && was_written && decisions_left > 0;
+        if !(goes_on && reading.serves(&known, (context.now)())) {
+            return Ok(performed.next);
+        }
+        fetched.failover = known;
     }
-    context.own_writes.note(&key, performed.written);
-    if ends {
-        context.forget(&key);
-        return Ok(Next::Never);
-    }
-    Ok(performed.next)
+    Ok(Next::OnChange)
 }

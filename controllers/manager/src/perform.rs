@@ -1,4 +1,5 @@
-//! Performs decisions: effects in list order, then the status, then the events.
+//! Performs decisions: effects in list order, then the status, then the events. Effects of which none has to wait for
+//! another are performed at once.
 //!
 //! **Invariant:** nothing is chosen here. What to write, and on condition of which version, is in
 //! the effect; this file only sends it.
@@ -10,6 +11,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ObjectReference};
@@ -36,6 +38,9 @@ use crate::malformed::{Kind, complain};
 use crate::slim::Named;
 use crate::telemetry::chain;
 
+/// So many effects are performed at once.
+const PARALLEL_WRITES: usize = 16;
+
 /// What came of performing a decision.
 #[derive(Debug)]
 pub(crate) struct Performed {
@@ -43,6 +48,8 @@ pub(crate) struct Performed {
     pub(crate) next: Next,
     /// The object's resourceVersion after its status was written, if it was.
     pub(crate) written: Option<String>,
+    /// What is left to do with [`Performer::events`]: nobody waits for that.
+    pub(crate) events: Vec<EventNote>,
 }
 
 /// The writing half of a controller.
@@ -57,7 +64,7 @@ pub(crate) struct Performer {
 }
 
 impl Performer {
-    /// Performs a decision about `object`, which lives on `site`, and says when to look again.
+    /// Performs the effects of a decision about `object`, which lives on `site`, and writes its status.
     pub(crate) async fn decision<K>(
         &self,
         site: &str,
@@ -92,10 +99,10 @@ impl Performer {
             object.meta_mut().resource_version = Some(version.resource_version);
             written = self.status(site, &object).await?;
         }
-        self.events(&events).await;
         Ok(Performed {
             next: self.next(look_again),
             written,
+            events,
         })
     }
 
@@ -140,14 +147,44 @@ impl Performer {
         Ok(())
     }
 
-    /// Performs effects in order and stops at the first that fails.
+    /// Performs effects in order and stops at the first that fails. Neighbours that need no order are performed at
+    /// once; then all of them are tried.
     async fn effects(&self, effects: &[Effect]) -> Result<(), PassError> {
-        for effect in effects {
-            let what = describe(effect);
-            let client = self.client(effect.site(), &what)?;
-            self.gated(&what, self.effect(client, effect)).await?;
-            tracing::info!(effect = %what, "an effect is done");
+        for neighbours in effects.chunk_by(Effect::needs_no_order) {
+            let (allowed, halted) = self.allowed(neighbours);
+            let writes: Vec<_> = allowed.iter().map(|effect| self.perform(effect)).collect();
+            let ended: Vec<_> = stream::iter(writes)
+                .buffered(PARALLEL_WRITES)
+                .collect()
+                .await;
+            if let Some(halted) = halted {
+                return Err(halted);
+            }
+            ended.into_iter().collect::<Result<(), _>>()?;
         }
+        Ok(())
+    }
+
+    /// The effects up to the one at which the gate halts, and that halt.
+    fn allowed<'a>(&self, effects: &'a [Effect]) -> (&'a [Effect], Option<PassError>) {
+        for (number, effect) in effects.iter().enumerate() {
+            let what = describe(effect);
+            let done = match self.gate.as_ref().map_or(Gate::Go, |gate| gate(&what)) {
+                Gate::Go => continue,
+                Gate::HaltBefore => number,
+                Gate::HaltAfter => number + 1,
+            };
+            return (&effects[..done], Some(PassError::Halted { at: what }));
+        }
+        (effects, None)
+    }
+
+    async fn perform(&self, effect: &Effect) -> Result<(), PassError> {
+        let what = describe(effect);
+        let client = self.client(effect.site(), &what)?;
+        let done = self.effect(client, effect).await;
+        done.map_err(|source| PassError::perform(&what, source))?;
+        tracing::info!(effect = %what, "an effect is done");
         Ok(())
     }
 
@@ -254,7 +291,7 @@ impl Performer {
     }
 
     /// Writes Events, all at once. One that cannot be written is logged and lost: the status says the same.
-    async fn events(&self, notes: &[EventNote]) {
+    pub(crate) async fn events(&self, notes: &[EventNote]) {
         join_all(notes.iter().map(|note| self.event(note))).await;
     }
 

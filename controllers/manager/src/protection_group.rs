@@ -14,8 +14,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, try_join};
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, Selector};
 use kube::{Client, Resource, ResourceExt};
@@ -338,6 +338,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         .performer
         .decision(&context.site, group, decision)
         .await?;
+    context.performer.events(&performed.events).await;
     Ok(performed.next)
 }
 
@@ -347,14 +348,13 @@ async fn fetch_machines(
     group: &ProtectionGroup,
 ) -> Result<MachineLists, ReadError> {
     let named = named_members(group);
-    let mut machines = reader.get_each::<VirtualMachine>(&named).await?;
-    machines.extend(selected(reader, group).await?);
-    machines.sort_by_key(Key::of);
-    machines.dedup_by_key(|machine| Key::of(machine));
-    let mut keys: Vec<Key> = machines.iter().map(Key::of).chain(named).collect();
-    keys.sort();
-    keys.dedup();
-    let instances = reader.get_each::<VirtualMachineInstance>(&keys).await?;
+    let (mut machines, mut instances, selected) = try_join!(
+        reader.get_each::<VirtualMachine>(&named),
+        reader.get_each::<VirtualMachineInstance>(&named),
+        selected(reader, group),
+    )?;
+    let others = added(&mut machines, selected, &named);
+    instances.extend(reader.get_each::<VirtualMachineInstance>(&others).await?);
     Ok(MachineLists {
         machines: machines.iter().map(listed).collect(),
         instances: instances.iter().map(listed).collect(),
@@ -366,6 +366,20 @@ where
     Listed<Facts>: for<'a> From<&'a K>,
 {
     Arc::new(object.into())
+}
+
+/// Adds the machines that a group selects to those that it names, and returns the keys of the members that it does not
+/// name.
+pub(crate) fn added(
+    machines: &mut Vec<VirtualMachine>,
+    selected: Vec<VirtualMachine>,
+    named: &[Key],
+) -> Vec<Key> {
+    machines.extend(selected);
+    machines.sort_by_key(Key::of);
+    machines.dedup_by_key(|machine| Key::of(machine));
+    let others = machines.iter().map(Key::of);
+    others.filter(|key| !named.contains(key)).collect()
 }
 
 /// The machines that a group's selector selects. A selector without terms selects nothing.

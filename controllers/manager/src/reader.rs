@@ -28,7 +28,7 @@ pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// The answer to a single read must be complete within this time.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// So many reads of one pass run at the same time on one site.
+/// So many reads of one kind run at the same time in one pass on one site.
 const PARALLEL_READS: usize = 16;
 
 /// A read that gave no usable answer.

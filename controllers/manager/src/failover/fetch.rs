@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use jiff::Timestamp;
+use futures::try_join;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::ListParams;
@@ -23,7 +24,7 @@ use super::Context;
 use super::need::{Need, Others, Seen};
 use crate::claims::named_members;
 use crate::key::Key;
-use crate::protection_group::selected;
+use crate::protection_group::{added, selected};
 use crate::reader::{ReadError, Reader, SilentSite};
 use crate::telemetry::chain;
 
@@ -32,24 +33,45 @@ type Sites = BTreeMap<SiteName, Fetch<SiteObjects>>;
 /// A site, the way to it, and what was read of it so far.
 type Half<'a> = (&'a SiteInfo, &'a Reader, Result<SiteObjects, ReadError>);
 
+/// What was read, and when.
+pub(super) struct Reading {
+    seen: Seen,
+    need: Need,
+    began: Timestamp,
+}
+
+impl Reading {
+    /// A reading serves for no longer than this.
+    const FRESH: SignedDuration = SignedDuration::from_secs(1);
+
+    /// Whether it shows all that a decision on this status looks at, as it is now.
+    pub(super) fn serves(&self, failover: &Failover, now: Timestamp) -> bool {
+        let age = now.duration_since(self.began);
+        age < Self::FRESH && self.need.covers(Need::of(failover, self.seen))
+    }
+}
+
 /// Reads all sites and the storage layer.
-pub(super) async fn fetch(context: &Context, failover: &Failover) -> Fetched {
+pub(super) async fn fetch(context: &Context, failover: &Failover) -> (Fetched, Reading) {
+    let began = (context.now)();
     let request = Request::new(context, failover);
     let halves = request.first_halves(context).await;
-    let need = Need::of(failover, request.seen(&halves));
+    let seen = request.seen(&halves);
+    let need = Need::of(failover, seen);
     let known = match need.failovers {
         Others::Active => context.register().others(failover),
         Others::All | Others::Nobody => None,
     };
     let sites = request.second_halves(context, (need, known), halves).await;
     let storage = request.storage(context, need, &sites).await;
-    Fetched {
+    let fetched = Fetched {
         failover: failover.clone(),
         home: context.home.clone(),
         directory: context.directory.clone(),
         sites,
         storage,
-    }
+    };
+    (fetched, Reading { seen, need, began })
 }
 
 /// Whether a lock site still shows a Lease that this Failover took. A site that does not answer
@@ -215,16 +237,24 @@ impl Request {
         if !site.runs_workloads() {
             return Ok(objects);
         }
-        if need.nodes && self.is_target(site) {
-            objects.nodes = reader.list_all(&everything).await?;
-        }
-        if let Some(group) = objects.groups.first().or(definition).cloned()
-            && need.instances
-        {
-            let named = need.storage || (need.machines && self.is_target(site));
-            let keys = members(reader, (&group, named), &mut objects).await?;
-            objects.instances = reader.get_each(&keys).await?;
-        }
+        let nodes = async {
+            if need.nodes && self.is_target(site) {
+                reader.list_all(&everything).await
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        let group = objects.groups.first().or(definition);
+        let machines = need.storage || (need.machines && self.is_target(site));
+        let members = async {
+            match group {
+                Some(group) if need.instances => members(reader, group, machines).await,
+                Some(_) | None => Ok(Members::default()),
+            }
+        };
+        let (nodes, members) = try_join!(nodes, members)?;
+        objects.nodes = nodes;
+        (objects.machines, objects.instances) = members;
         if need.storage {
             objects.claims = reader
                 .get_each::<PersistentVolumeClaim>(&claims(&objects))
@@ -339,25 +369,25 @@ fn silent<T>(context: &Context, site: &str, error: String, refuses: bool) -> Fet
     Fetch::Failed { since, error }
 }
 
-/// Adds the machines a group selects, and if asked for those it names, and returns the keys of all
-/// members.
+type Members = (Vec<VirtualMachine>, Vec<VirtualMachineInstance>);
+
+/// The machines a group selects, if asked for those it names too, and the instances of all members.
 async fn members(
     reader: &Reader,
-    (group, named): (&ProtectionGroup, bool),
-    objects: &mut SiteObjects,
-) -> Result<Vec<Key>, ReadError> {
-    let mut keys = named_members(group);
-    if named {
-        objects
-            .machines
-            .extend(reader.get_each::<VirtualMachine>(&keys).await?);
-    }
-    objects.machines.extend(selected(reader, group).await?);
-    unique(&mut objects.machines);
-    keys.extend(objects.machines.iter().map(Key::of));
-    keys.sort();
-    keys.dedup();
-    Ok(keys)
+    group: &ProtectionGroup,
+    machines_named: bool,
+) -> Result<Members, ReadError> {
+    let named = named_members(group);
+    let machines: &[Key] = if machines_named { &named } else { &[] };
+    let (mut machines, mut instances, selected) = try_join!(
+        reader.get_each(machines),
+        reader.get_each(&named),
+        selected(reader, group),
+    )?;
+    let others = added(&mut machines, selected, &named);
+    instances.extend(reader.get_each(&others).await?);
+    unique(&mut instances);
+    Ok((machines, instances))
 }
 
 /// The claims behind the disks of the machines and instances read so far.

@@ -32,7 +32,7 @@ pub(super) struct Seen {
 }
 
 /// Which other Failovers to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Others {
     /// None of them.
     Nobody,
@@ -81,6 +81,18 @@ impl Need {
         ..Self::LITTLE
     };
 
+    /// Whether who has read this has read all of `other`, too.
+    pub(super) fn covers(self, other: Self) -> bool {
+        let pairs = [
+            (self.instances, other.instances),
+            (self.nodes, other.nodes),
+            (self.machines, other.machines),
+            (self.storage, other.storage),
+            (self.neighbours, other.neighbours),
+        ];
+        self.failovers >= other.failovers && pairs.iter().all(|(read, needed)| *read || !needed)
+    }
+
     /// The needs of this pass.
     pub(super) fn of(failover: &Failover, seen: Seen) -> Self {
         let status = failover.status.as_ref();
@@ -114,12 +126,13 @@ impl Need {
         let started =
             begun && (!seen.target_answers || seen.target_asked == Some(DesiredState::Running));
         // A source that answers and still runs holds the failover in StopSource, before the step
-        // that looks at storage.
-        let storage = !started && (!located || !seen.source_not_stopped);
+        // that looks at storage. LocateGroup looks at storage only where the source is silent.
+        let validated = is_done(StepName::Validate);
+        let storage = !started && (!validated || !seen.source_not_stopped);
         Self {
             instances: true,
             nodes: !is_done(StepName::ClearTaints) || begun,
-            machines: storage || seen.target_runs,
+            machines: storage || seen.target_runs || !located,
             storage,
             failovers: if looks_around {
                 Others::Active
@@ -243,7 +256,13 @@ mod tests {
     fn a_source_that_answers_and_still_runs_keeps_the_look_at_storage_for_later() {
         let done = [StepName::Validate, StepName::LocateGroup].map(|s| (s, StepState::Succeeded));
         let located = failover(&done, false);
+        let validated = failover(&done[..1], false);
         assert!(!Need::of(&located, CALM).storage, "StopSource holds it");
+        let need = Need::of(&validated, CALM);
+        assert!(
+            !need.storage && need.machines,
+            "LocateGroup looks at machines"
+        );
         for seen in [
             Seen {
                 source_not_stopped: false,
@@ -256,10 +275,11 @@ mod tests {
             },
         ] {
             assert!(Need::of(&located, seen).storage, "{seen:?}");
+            assert!(Need::of(&validated, seen).storage, "{seen:?}");
         }
         assert!(
             Need::of(&failover(&[], false), CALM).storage,
-            "not located yet"
+            "Validate looks at storage"
         );
     }
 
@@ -282,6 +302,47 @@ mod tests {
             ..asked
         };
         assert!(Need::of(&begun, runs).machines);
+    }
+
+    #[test]
+    fn what_was_read_covers_what_is_needed_or_it_does_not() {
+        let all = Need {
+            instances: true,
+            nodes: true,
+            machines: true,
+            storage: true,
+            failovers: Others::All,
+            neighbours: true,
+        };
+        assert!(all.covers(all) && all.covers(Need::LITTLE) && Need::LITTLE.covers(Need::NOTHING));
+        for lacking in [
+            Need {
+                instances: false,
+                ..all
+            },
+            Need {
+                nodes: false,
+                ..all
+            },
+            Need {
+                machines: false,
+                ..all
+            },
+            Need {
+                storage: false,
+                ..all
+            },
+            Need {
+                failovers: Others::Active,
+                ..all
+            },
+            Need {
+                neighbours: false,
+                ..all
+            },
+        ] {
+            assert!(!lacking.covers(all), "{lacking:?}");
+        }
     }
 
     #[test]

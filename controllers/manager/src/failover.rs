@@ -17,14 +17,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
+use futures::join;
 use kube::core::DeserializeGuard;
 use siterecovery_api::names::FAILOVER_MANAGER;
 use siterecovery_api::{
     DeploymentModel, Failover, FailoverPhase, FailoverStatus, SiteDirectory, SiteName,
 };
 use siterecovery_decide::conditions::{SOURCE_FENCED, Truth, holds};
-use siterecovery_decide::failover::{decide, understand};
+use siterecovery_decide::failover::{Fetched, decide, understand};
 use siterecovery_decide::{EventNote, Policy};
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -37,11 +38,11 @@ use crate::interest::Interest;
 use crate::key::Key;
 use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured, say_failover};
-use crate::own_writes::OwnWrites;
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, Reader, Silence};
 use crate::storage::{DrbdOperatorView, StorageView};
 use asked::Asked;
+use fetch::{Begun, Reading};
 use register::Register;
 
 /// Runs the controller until `shutdown` completes.
@@ -114,7 +115,6 @@ struct Context {
     silence: Silence,
     interest: Mutex<Interest>,
     register: Mutex<Register>,
-    own_writes: OwnWrites,
     /// What groups have been asked to do and have not been seen to be asked yet.
     asked: Asked,
     meter: SharedMeter,
@@ -176,7 +176,6 @@ impl Context {
             silence: Silence::default(),
             interest: Mutex::default(),
             register: Mutex::default(),
-            own_writes: OwnWrites::default(),
             asked: Asked::default(),
             meter,
             home,
@@ -200,7 +199,6 @@ impl Context {
     /// A Failover has ended, or is gone.
     fn forget(&self, failover: &Key) {
         self.interest().forget(failover);
-        self.own_writes.forget(failover);
     }
 }
 
@@ -221,7 +219,11 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         .readers
         .get(&context.home)
         .expect("Context::new checked that the home site is known");
-    let failover = match home.get::<Failover>(&key).await? {
+    // What is known of it says where to look first; that need not wait for it to be read.
+    let known = context.register().active(&key);
+    let early = OptionFuture::from(known.as_ref().map(|known| Begun::begin(&context, known)));
+    let (found, early) = join!(home.get::<Failover>(&key), early);
+    let failover = match found? {
         None => {
             context.forget(&key);
             context.register().gone(&key);
@@ -239,12 +241,17 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     };
     context.register().put(&failover);
     say_failover(&context.meter, &key, Some(&failover));
-    if !is_active(failover.status.as_ref()) && !fetch::holds_lock(&context, &failover).await {
+    let begun = match early.filter(|early| early.is_for(&failover)) {
+        Some(early) => early,
+        None => Begun::begin(&context, &failover).await,
+    };
+    if !is_active(failover.status.as_ref()) && !begun.holds_lock() {
         context.forget(&key);
         return Ok(Next::Never);
     }
+    let reading = begun.finish(&failover).await;
     let mut events = Vec::new();
-    let next = decide_and_perform(&context, &key, &failover, &mut events).await;
+    let next = decide_and_perform(&context, &key, reading, &mut events).await;
     context.performer.events(&events).await;
     next
 }
@@ -256,10 +263,9 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
 async fn decide_and_perform(
     context: &Context,
     key: &Key,
-    failover: &Failover,
+    (mut fetched, reading): (Fetched, Reading),
     events: &mut Vec<EventNote>,
 ) -> Result<Next, PassError> {
-    let (mut fetched, reading) = fetch::fetch(context, failover).await;
     for decisions_left in (0..DECISIONS_PER_READING).rev() {
         let observed = understand(&fetched);
         let decision = decide(&observed, &context.policy, (context.now)());
@@ -270,21 +276,21 @@ async fn decide_and_perform(
         let mut known = fetched.failover.clone();
         known.status = Some(decision.status.clone());
         let ends = !is_active(known.status.as_ref());
-        let performed = context
+        context.register().writes(&known);
+        let before = fetched.failover.clone();
+        let performing = context
             .performer
-            .decision(&context.home, fetched.failover.clone(), decision)
-            .await?;
+            .decision(&context.home, before, decision)
+            .await;
+        context.register().wrote(key);
+        let performed = performing?;
         events.extend(performed.events);
         let was_written = performed.written.is_some();
-        if was_written {
-            known
-                .metadata
-                .resource_version
-                .clone_from(&performed.written);
+        if let Some(version) = performed.written {
+            known.metadata.resource_version = Some(version);
             context.register().put(&known);
             say_failover(&context.meter, key, Some(&known));
         }
-        context.own_writes.note(key, performed.written);
         if ends {
             context.forget(key);
             return Ok(Next::Never);

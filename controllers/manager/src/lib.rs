@@ -29,7 +29,6 @@ mod key;
 mod malformed;
 mod meter;
 mod news;
-mod own_writes;
 mod perform;
 mod protection_group;
 mod queue;

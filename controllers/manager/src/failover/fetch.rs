@@ -51,38 +51,67 @@ impl Reading {
     }
 }
 
-/// Reads all sites and the storage layer.
-pub(super) async fn fetch(context: &Context, failover: &Failover) -> (Fetched, Reading) {
-    let began = (context.now)();
-    let request = Request::new(context, failover);
-    let halves = request.first_halves(context).await;
-    let seen = request.seen(&halves);
-    let need = Need::of(failover, seen);
-    let known = match need.failovers {
-        Others::Active => context.register().others(failover),
-        Others::All | Others::Nobody => None,
-    };
-    let sites = request.second_halves(context, (need, known), halves).await;
-    let storage = request.storage(context, need, &sites).await;
-    let fetched = Fetched {
-        failover: failover.clone(),
-        home: context.home.clone(),
-        directory: context.directory.clone(),
-        sites,
-        storage,
-    };
-    (fetched, Reading { seen, need, began })
+/// A reading that has begun: the locks and the group's copies are read.
+pub(super) struct Begun<'a> {
+    context: &'a Context,
+    request: Request,
+    halves: Vec<Half<'a>>,
+    began: Timestamp,
 }
 
-/// Whether a lock site still shows a Lease that this Failover took. A site that does not answer
-/// shows none.
-pub(super) async fn holds_lock(context: &Context, failover: &Failover) -> bool {
-    let request = Request::new(context, failover);
-    let halves = request.first_halves(context).await;
-    request.seen(&halves).holds_lock
+impl<'a> Begun<'a> {
+    pub(super) async fn begin(context: &'a Context, failover: &Failover) -> Self {
+        let began = (context.now)();
+        let request = Request::new(context, failover);
+        let halves = request.first_halves(context).await;
+        Self {
+            context,
+            request,
+            halves,
+            began,
+        }
+    }
+
+    /// Whether a reading for this Failover would have begun in the same way.
+    pub(super) fn is_for(&self, failover: &Failover) -> bool {
+        self.request == Request::new(self.context, failover)
+    }
+
+    /// Whether a lock site still shows a Lease that this Failover took. A site that does not answer
+    /// shows none.
+    pub(super) fn holds_lock(&self) -> bool {
+        self.request.seen(&self.halves).holds_lock
+    }
+
+    /// Reads the rest of all sites, and the storage layer.
+    pub(super) async fn finish(self, failover: &Failover) -> (Fetched, Reading) {
+        let Self {
+            context,
+            request,
+            halves,
+            began,
+        } = self;
+        let seen = request.seen(&halves);
+        let need = Need::of(failover, seen);
+        let known = match need.failovers {
+            Others::Active => context.register().others(failover),
+            Others::All | Others::Nobody => None,
+        };
+        let sites = request.second_halves(context, (need, known), halves).await;
+        let storage = request.storage(context, need, &sites).await;
+        let fetched = Fetched {
+            failover: failover.clone(),
+            home: context.home.clone(),
+            directory: context.directory.clone(),
+            sites,
+            storage,
+        };
+        (fetched, Reading { seen, need, began })
+    }
 }
 
 /// What a pass is about.
+#[derive(PartialEq)]
 struct Request {
     uid: Option<String>,
     namespace: String,

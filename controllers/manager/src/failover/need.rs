@@ -131,7 +131,8 @@ impl Need {
         let storage = !started && (!validated || !seen.source_not_stopped);
         Self {
             instances: true,
-            nodes: !is_done(StepName::ClearTaints) || begun,
+            // A target that is about to be asked to run loses taints that have come back.
+            nodes: !is_done(StepName::ClearTaints) || begun || storage,
             machines: storage || seen.target_runs || !located,
             storage,
             failovers: if looks_around {

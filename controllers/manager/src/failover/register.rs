@@ -23,6 +23,8 @@ pub(super) struct Register {
     /// The keys that the list in progress has shown so far.
     listed: Option<BTreeSet<Key>>,
     active: BTreeMap<Key, (u64, Failover)>,
+    /// What is being written now.
+    being_written: BTreeMap<Key, Failover>,
     /// Ends that we wrote and the watch has not shown yet.
     ended: BTreeMap<Key, u64>,
 }
@@ -41,12 +43,26 @@ impl Register {
         self.complete = true;
     }
 
-    /// The watch shows a Failover. Says whether more than words is new about it: while two processes overlap, each
-    /// waits in its own words, and must not be woken by the other's.
+    /// This is about to be written. The watch may show it before the answer comes.
+    pub(super) fn writes(&mut self, failover: &Failover) {
+        self.being_written
+            .insert(Key::of(failover), failover.clone());
+    }
+
+    /// The write has ended, whatever came of it.
+    pub(super) fn wrote(&mut self, failover: &Key) {
+        self.being_written.remove(failover);
+    }
+
+    /// The watch shows a Failover. Says whether more than words is new about it: what this process has written is not,
+    /// and while two processes overlap, each waits in its own words, and must not be woken by the other's.
     pub(super) fn seen(&mut self, failover: &Failover) -> bool {
         let (key, version) = (Key::of(failover), version(failover));
-        let known = self.active.get(&key);
-        let is_news = known.is_none_or(|(_, known)| !says_the_same(known, failover));
+        let writes = self.being_written.get(&key);
+        let is_news = !writes.is_some_and(|written| says_the_same(written, failover))
+            && self.active.get(&key).is_none_or(|(newest, known)| {
+                *newest <= version && !says_the_same(known, failover)
+            });
         if let Some(listed) = &mut self.listed {
             listed.insert(key);
         }
@@ -72,6 +88,11 @@ impl Register {
         } else if self.active.remove(&key).is_some() {
             self.ended.insert(key, version);
         }
+    }
+
+    /// An active Failover, as it was when it was last read, shown or written.
+    pub(super) fn active(&self, key: &Key) -> Option<Failover> {
+        self.active.get(key).map(|(_, failover)| failover.clone())
     }
 
     /// A Failover is gone.
@@ -201,6 +222,23 @@ mod tests {
         assert!(register.others(&own).unwrap().is_empty());
         own.spec.protection_group = "group-of-f1".to_owned();
         assert_eq!(register.others(&own).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_being_written_is_no_news_even_before_the_answer_and_late() {
+        let begun = failover("f1", 5, FailoverPhase::Pending);
+        let mut register = listed(std::slice::from_ref(&begun));
+        let (first, second) = (
+            failover("f1", 6, FailoverPhase::Running),
+            failover("f1", 7, FailoverPhase::Pending),
+        );
+        register.writes(&first);
+        assert!(!register.seen(&first), "shown before the answer");
+        register.wrote(&Key::of(&first));
+        register.put(&second);
+        assert!(!register.seen(&first), "shown after the next write");
+        let other = failover("f1", 8, FailoverPhase::Running);
+        assert!(register.seen(&other), "written by somebody else");
     }
 
     #[test]

@@ -146,7 +146,6 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
             let understood = present.as_ref().and_then(|read| read.as_ref().ok());
             let is_news = register(&triggers.context, &seen, understood);
             let key = Key::of(seen.object());
-            let own = triggers.context.own_writes.contains(seen.object());
             triggers.changed(&Subject::Failover(key.clone()));
             match present {
                 Some(Ok(failover)) if !is_active(failover.status.as_ref()) => {
@@ -156,7 +155,7 @@ fn watch_own_failovers(watches: &mut Watches, triggers: &Triggers, client: &Clie
                     let group =
                         Subject::Group(Key::new(&key.namespace, &failover.spec.protection_group));
                     triggers.context.interest().add(&key, group);
-                    if is_news && !own {
+                    if is_news {
                         triggers.look_at(key);
                     }
                 }

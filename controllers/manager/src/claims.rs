@@ -8,19 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use siterecovery_api::ProtectionGroup;
 
 use crate::key::Key;
+use crate::relation::Relation;
 
 /// An index over all groups of a site.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     groups: BTreeMap<Key, ProtectionGroup>,
-    named: BTreeMap<Key, BTreeSet<Key>>,
+    named: Relation<Key>,
     /// By namespace, label and value: the first label that a selector wants to be equal.
-    labelled: BTreeMap<(String, String, String), BTreeSet<Key>>,
+    labelled: Relation<(String, String, String)>,
     /// By namespace: groups whose selector has only expressions.
-    expressed: BTreeMap<String, BTreeSet<Key>>,
+    expressed: Relation<String>,
     /// Members as the last pass over each group found them.
     found: BTreeMap<Key, BTreeSet<Key>>,
-    found_by: BTreeMap<Key, BTreeSet<Key>>,
+    found_by: Relation<Key>,
 }
 
 /// Labels of an object.
@@ -32,15 +33,12 @@ impl Claims {
         let key = Key::of(&group);
         self.unlist(&key);
         for machine in named_members(&group) {
-            self.named.entry(machine).or_default().insert(key.clone());
+            self.named.add(machine, &key);
         }
         if let Some(slot) = labelled_slot(&group) {
-            self.labelled.entry(slot).or_default().insert(key.clone());
+            self.labelled.add(slot, &key);
         } else if group.spec.selector.is_some() {
-            self.expressed
-                .entry(key.namespace.clone())
-                .or_default()
-                .insert(key.clone());
+            self.expressed.add(key.namespace.clone(), &key);
         }
         self.groups.insert(key, group);
     }
@@ -55,13 +53,10 @@ impl Claims {
     /// A pass over a group found these members.
     pub(crate) fn found_members(&mut self, group: &Key, members: &[Key]) {
         for machine in self.found.remove(group).unwrap_or_default() {
-            take(&mut self.found_by, &machine, group);
+            self.found_by.remove(&machine, group);
         }
         for machine in members {
-            self.found_by
-                .entry(machine.clone())
-                .or_default()
-                .insert(group.clone());
+            self.found_by.add(machine.clone(), group);
         }
         if !members.is_empty() {
             self.found
@@ -72,18 +67,12 @@ impl Claims {
     /// The groups that claim, may claim, or were last seen to claim a machine, sorted.
     pub(crate) fn claimants(&self, machine: &Key, labels: Option<&Labels>) -> BTreeSet<Key> {
         let mut keys: BTreeSet<Key> = BTreeSet::new();
-        keys.extend(self.named.get(machine).into_iter().flatten().cloned());
-        keys.extend(self.found_by.get(machine).into_iter().flatten().cloned());
-        keys.extend(
-            self.expressed
-                .get(&machine.namespace)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
+        keys.extend(self.named.of(machine).cloned());
+        keys.extend(self.found_by.of(machine).cloned());
+        keys.extend(self.expressed.of(&machine.namespace).cloned());
         for (label, value) in labels.into_iter().flatten() {
             let slot = (machine.namespace.clone(), label.clone(), value.clone());
-            keys.extend(self.labelled.get(&slot).into_iter().flatten().cloned());
+            keys.extend(self.labelled.of(&slot).cloned());
         }
         keys
     }
@@ -99,12 +88,12 @@ impl Claims {
         };
         let (machines, slot) = (named_members(group), labelled_slot(group));
         for machine in machines {
-            take(&mut self.named, &machine, key);
+            self.named.remove(&machine, key);
         }
         if let Some(slot) = slot {
-            take(&mut self.labelled, &slot, key);
+            self.labelled.remove(&slot, key);
         }
-        take(&mut self.expressed, &key.namespace, key);
+        self.expressed.remove(&key.namespace, key);
     }
 }
 
@@ -121,15 +110,6 @@ fn labelled_slot(group: &ProtectionGroup) -> Option<(String, String, String)> {
     let labels = group.spec.selector.as_ref()?.match_labels.as_ref()?;
     let (label, value) = labels.first_key_value()?;
     Some((Key::of(group).namespace, label.clone(), value.clone()))
-}
-
-fn take<K: Ord + Clone>(index: &mut BTreeMap<K, BTreeSet<Key>>, slot: &K, key: &Key) {
-    if let Some(keys) = index.get_mut(slot) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(slot);
-        }
-    }
 }
 
 #[cfg(test)]

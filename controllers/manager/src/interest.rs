@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use siterecovery_api::SiteName;
 
 use crate::key::Key;
+use crate::relation::Relation;
 
 /// Something whose change can matter to a Failover.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +28,7 @@ pub(crate) enum Subject {
 /// An index from subjects to the Failovers that care about them.
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
-    by_subject: BTreeMap<Subject, BTreeSet<Key>>,
+    by_subject: Relation<Subject>,
     subjects: BTreeMap<Key, BTreeSet<Subject>>,
 }
 
@@ -36,20 +37,14 @@ impl Interest {
     pub(crate) fn set(&mut self, failover: &Key, subjects: BTreeSet<Subject>) {
         self.clear(failover);
         for subject in &subjects {
-            self.by_subject
-                .entry(subject.clone())
-                .or_default()
-                .insert(failover.clone());
+            self.by_subject.add(subject.clone(), failover);
         }
         self.subjects.insert(failover.clone(), subjects);
     }
 
     /// A Failover cares about one more subject.
     pub(crate) fn add(&mut self, failover: &Key, subject: Subject) {
-        self.by_subject
-            .entry(subject.clone())
-            .or_default()
-            .insert(failover.clone());
+        self.by_subject.add(subject.clone(), failover);
         self.subjects
             .entry(failover.clone())
             .or_default()
@@ -63,22 +58,12 @@ impl Interest {
 
     /// The Failovers that care about a subject, sorted.
     pub(crate) fn concerned(&self, subject: &Subject) -> Vec<Key> {
-        self.by_subject
-            .get(subject)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        self.by_subject.of(subject).cloned().collect()
     }
 
     fn clear(&mut self, failover: &Key) {
         for subject in self.subjects.remove(failover).unwrap_or_default() {
-            if let Some(keys) = self.by_subject.get_mut(&subject) {
-                keys.remove(failover);
-                if keys.is_empty() {
-                    self.by_subject.remove(&subject);
-                }
-            }
+            self.by_subject.remove(&subject, failover);
         }
     }
 }

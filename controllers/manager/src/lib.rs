@@ -33,6 +33,7 @@ mod perform;
 mod protection_group;
 mod queue;
 mod reader;
+mod relation;
 mod shown;
 mod slim;
 mod storage;

@@ -36,6 +36,7 @@ mod pass;
 #[cfg(test)]
 mod tests;
 mod understand;
+mod words;
 
 use jiff::Timestamp;
 use siterecovery_api::FailoverStatus;
@@ -44,6 +45,8 @@ pub use observed::{FailoverFacts, Observed, SiteFacts, SiteView, StorageView};
 pub use understand::{
     Fetch, Fetched, GroupVolumes, SiteObjects, planned, summary, understand, volumes_of,
 };
+
+pub use words::says_the_same;
 
 use crate::decision::Decision;
 use crate::policy::Policy;

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use siterecovery_api::ProtectionGroup;
+use kube::ResourceExt;
+use siterecovery_api::{ProtectionGroup, ProtectionGroupSpec};
 
 use crate::key::Key;
 use crate::relation::Relation;
@@ -41,6 +42,14 @@ impl Claims {
             self.expressed.add(key.namespace.clone(), &key);
         }
         self.groups.insert(key, group);
+    }
+
+    /// This controller has written a group's status. The watch may have shown a newer version already.
+    pub(crate) fn wrote(&mut self, group: ProtectionGroup) {
+        let known = self.groups.get(&Key::of(&group)).and_then(version);
+        if version(&group).is_some_and(|written| known.is_some_and(|known| known < written)) {
+            self.put(group);
+        }
     }
 
     /// A group is gone.
@@ -97,12 +106,21 @@ impl Claims {
     }
 }
 
+/// Versions are compared as the API servers number them.
+fn version(group: &ProtectionGroup) -> Option<u64> {
+    group.resource_version()?.parse().ok()
+}
+
 /// The members a group names.
 pub(crate) fn named_members(group: &ProtectionGroup) -> Vec<Key> {
-    let home = Key::of(group).namespace;
-    let members = group.spec.virtual_machines.iter();
+    members_named_by(&Key::of(group).namespace, &group.spec)
+}
+
+/// The members that a group in this namespace names.
+pub(crate) fn members_named_by(home: &str, spec: &ProtectionGroupSpec) -> Vec<Key> {
+    let members = spec.virtual_machines.iter();
     members
-        .map(|member| Key::new(member.namespace.as_ref().unwrap_or(&home), &member.name))
+        .map(|member| Key::new(member.namespace.as_deref().unwrap_or(home), &member.name))
         .collect()
 }
 

@@ -7,8 +7,10 @@
 //! What a pass decides on is read live, from every site that answers; a site that does not is an
 //! observation and never an error. The watches only say which Failover to look at.
 
+mod ahead;
 mod asked;
 mod fetch;
+mod members;
 mod need;
 mod register;
 mod triggers;
@@ -24,9 +26,9 @@ use siterecovery_api::names::FAILOVER_MANAGER;
 use siterecovery_api::{
     DeploymentModel, Failover, FailoverPhase, FailoverStatus, SiteDirectory, SiteName,
 };
+use siterecovery_decide::Policy;
 use siterecovery_decide::conditions::{SOURCE_FENCED, Truth, holds};
 use siterecovery_decide::failover::{Fetched, decide, understand};
-use siterecovery_decide::{EventNote, Policy};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -40,7 +42,9 @@ use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured, say_failover};
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, Reader, Silence};
+use crate::scribe::{Scribe, Writing};
 use crate::storage::{DrbdOperatorView, StorageView};
+use ahead::Shown;
 use asked::Asked;
 use fetch::{Begun, Reading};
 use register::Register;
@@ -81,7 +85,8 @@ async fn run(
         Storage::Linstor(client) => Some(client.clone()),
         Storage::DrbdOperator => None,
     };
-    let context = Arc::new(Context::new(config, meter)?);
+    let (context, writing) = Context::new(config, meter)?;
+    let context = Arc::new(context);
     let (sender, keys) = mpsc::unbounded_channel();
     let _watches = triggers::watch(&context, linstor, seed, &sender);
     tracing::info!(home = %context.home, "the Failover Controller runs");
@@ -97,7 +102,9 @@ async fn run(
             measured(meter, "Failover", pass(Arc::clone(&passes), key)).instrument(span)
         },
     )
-    .await
+    .await?;
+    writing.finish().await;
+    Ok(())
 }
 
 /// So many decisions are made on one reading at most: to begin a step, and to act.
@@ -112,16 +119,19 @@ struct Context {
     policy: Policy,
     now: Now,
     performer: Performer,
+    scribe: Scribe,
     silence: Silence,
     interest: Mutex<Interest>,
     register: Mutex<Register>,
+    /// What to ask for early.
+    shown: Mutex<Shown>,
     /// What groups have been asked to do and have not been seen to be asked yet.
     asked: Asked,
     meter: SharedMeter,
 }
 
 impl Context {
-    fn new(config: FailoverControllerConfig, meter: SharedMeter) -> Result<Self, Error> {
+    fn new(config: FailoverControllerConfig, meter: SharedMeter) -> Result<(Self, Writing), Error> {
         let FailoverControllerConfig {
             home,
             sites,
@@ -162,20 +172,25 @@ impl Context {
                 })
             }
         };
-        Ok(Self {
-            readers: clients
-                .iter()
-                .map(|(name, client)| (name.clone(), Reader::new(client.clone())))
-                .collect(),
-            performer: Performer {
-                sites: clients,
-                manager: FAILOVER_MANAGER,
-                now: Arc::clone(&now),
-                gate,
-            },
+        let readers = clients
+            .iter()
+            .map(|(name, client)| (name.clone(), Reader::new(client.clone())))
+            .collect();
+        let performer = Performer {
+            sites: clients,
+            manager: FAILOVER_MANAGER,
+            now: Arc::clone(&now),
+            gate,
+        };
+        let (scribe, writing) = Scribe::start(performer.clone());
+        let context = Self {
+            readers,
+            performer,
+            scribe,
             silence: Silence::default(),
             interest: Mutex::default(),
             register: Mutex::default(),
+            shown: Mutex::default(),
             asked: Asked::default(),
             meter,
             home,
@@ -183,7 +198,8 @@ impl Context {
             storage,
             policy,
             now,
-        })
+        };
+        Ok((context, writing))
     }
 
     fn interest(&self) -> MutexGuard<'_, Interest> {
@@ -194,6 +210,11 @@ impl Context {
     fn register(&self) -> MutexGuard<'_, Register> {
         // It changes by single calls only, so a panic elsewhere leaves it usable.
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        // It only says what to ask for early.
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A Failover has ended, or is gone.
@@ -250,10 +271,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         return Ok(Next::Never);
     }
     let reading = begun.finish(&failover).await;
-    let mut events = Vec::new();
-    let next = decide_and_perform(&context, &key, reading, &mut events).await;
-    context.performer.events(&events).await;
-    next
+    decide_and_perform(&context, &key, reading).await
 }
 
 /// Decides on one reading of the sites, and does what comes of it.
@@ -264,7 +282,6 @@ async fn decide_and_perform(
     context: &Context,
     key: &Key,
     (mut fetched, reading): (Fetched, Reading),
-    events: &mut Vec<EventNote>,
 ) -> Result<Next, PassError> {
     for decisions_left in (0..DECISIONS_PER_READING).rev() {
         let observed = understand(&fetched);
@@ -284,7 +301,7 @@ async fn decide_and_perform(
             .await;
         context.register().wrote(key);
         let performed = performing?;
-        events.extend(performed.events);
+        context.scribe.tell(performed.events, (context.now)(), ends);
         let was_written = performed.written.is_some();
         if let Some(version) = performed.written {
             known.metadata.resource_version = Some(version);

@@ -34,6 +34,7 @@ mod protection_group;
 mod queue;
 mod reader;
 mod relation;
+mod scribe;
 mod shown;
 mod slim;
 mod storage;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use futures::future::join_all;
 use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ObjectReference};
@@ -48,7 +48,7 @@ pub(crate) struct Performed {
     pub(crate) next: Next,
     /// The object's resourceVersion after its status was written, if it was.
     pub(crate) written: Option<String>,
-    /// What is left to do with [`Performer::events`]: nobody waits for that.
+    /// What is left to tell: nobody waits for that.
     pub(crate) events: Vec<EventNote>,
 }
 
@@ -143,7 +143,7 @@ impl Performer {
         })
         .await?;
         tracing::error!(object = %key, kind = kind.as_str(), error, "an object cannot be understood");
-        self.events(&[complaint.note]).await;
+        self.event(&complaint.note, (self.now)()).await;
         Ok(())
     }
 
@@ -290,12 +290,9 @@ impl Performer {
         Ok(written.resource_version())
     }
 
-    /// Writes Events, all at once. One that cannot be written is logged and lost: the status says the same.
-    pub(crate) async fn events(&self, notes: &[EventNote]) {
-        join_all(notes.iter().map(|note| self.event(note))).await;
-    }
-
-    async fn event(&self, note: &EventNote) {
+    /// Writes an Event about what happened at that time. One that cannot be written is logged and lost: the status says
+    /// the same.
+    pub(crate) async fn event(&self, note: &EventNote, at: Timestamp) {
         let Some(client) = self.sites.get(&note.site) else {
             tracing::warn!(site = %note.site, reason = note.reason, "an event is about an unknown site");
             return;
@@ -321,7 +318,7 @@ impl Performer {
             reason: reason.to_owned(),
             message,
         };
-        if let Err(error) = record(client, self.manager, &written, (self.now)()).await {
+        if let Err(error) = record(client, self.manager, &written, at).await {
             tracing::warn!(reason, error = %chain(&error), "failed to write an event");
         }
     }

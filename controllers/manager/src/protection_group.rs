@@ -14,8 +14,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, try_join};
+use futures::future::{BoxFuture, OptionFuture};
+use futures::{FutureExt, join, try_join};
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, Selector};
 use kube::{Client, Resource, ResourceExt};
@@ -40,6 +40,7 @@ use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured};
 use crate::perform::Performer;
 use crate::reader::{REQUEST_LIMIT, ReadError, Reader};
+use crate::scribe::Scribe;
 use crate::shown::{All, Shown};
 use crate::slim::Brought;
 use crate::telemetry::chain;
@@ -78,14 +79,17 @@ async fn run(
 ) -> Result<(), Error> {
     let site = config.site.info.name;
     let client = metered(config.site.client, REQUEST_LIMIT, &site, Arc::clone(&meter));
+    let performer = Performer {
+        sites: BTreeMap::from([(site.clone(), client.clone())]),
+        manager: PROTECTION_GROUP_MANAGER,
+        now: config.now.clone(),
+        gate: config.gate,
+    };
+    let (scribe, writing) = Scribe::start(performer.clone());
     let context = Arc::new(Context {
         reader: Reader::new(client.clone()),
-        performer: Performer {
-            sites: BTreeMap::from([(site.clone(), client.clone())]),
-            manager: PROTECTION_GROUP_MANAGER,
-            now: config.now.clone(),
-            gate: config.gate,
-        },
+        performer,
+        scribe,
         site,
         policy: config.policy,
         now: config.now,
@@ -109,7 +113,9 @@ async fn run(
         let meter = Arc::clone(&passes.meter);
         measured(meter, "ProtectionGroup", pass(Arc::clone(&passes), key)).instrument(span)
     })
-    .await
+    .await?;
+    writing.finish().await;
+    Ok(())
 }
 
 struct Context {
@@ -118,6 +124,7 @@ struct Context {
     now: Now,
     reader: Reader,
     performer: Performer,
+    scribe: Scribe,
     claims: Mutex<Claims>,
     shown: Mutex<Shown>,
     /// Groups whose next pass only has to report how far their members have come.
@@ -303,8 +310,18 @@ fn send(keys: &UnboundedSender<Key>, key: Key) {
 }
 
 async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
-    let found = context.reader.get::<ProtectionGroup>(&key).await?;
-    let group = match found {
+    let on_the_way = context.on_the_way().remove(&key);
+    // Its members, as the watch shows them, need not wait for it to be read.
+    let shown = context.claims().group(&key).cloned();
+    let shown = shown.filter(|_| !on_the_way);
+    let early = shown
+        .as_ref()
+        .map(|shown| fetch_machines(&context.reader, shown));
+    let (found, early) = join!(
+        context.reader.get::<ProtectionGroup>(&key),
+        OptionFuture::from(early)
+    );
+    let group = match found? {
         None => {
             context.claims().remove(&key);
             context.meter.group(&key.namespace, &key.name, None);
@@ -321,7 +338,6 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         }
         Some(DeserializeGuard(Ok(group))) => group,
     };
-    let on_the_way = context.on_the_way().remove(&key);
     let progress = on_the_way
         .then(|| context.decide_on_shown(group.clone()))
         .flatten()
@@ -329,16 +345,28 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let decision = if let Some(decision) = progress {
         decision
     } else {
-        let machines = fetch_machines(&context.reader, &group).await;
+        let early = early.filter(|_| shown.is_some_and(|shown| shown.spec == group.spec));
+        let machines = match early {
+            Some(machines) => machines,
+            None => fetch_machines(&context.reader, &group).await,
+        };
         context.decide(group.clone(), machines.map_err(|error| chain(&error)))
     };
+    let mut known = group.clone();
+    known.status = Some(decision.status.clone());
     let state = decision.status.current_state.unwrap_or_default();
     context.meter.group(&key.namespace, &key.name, Some(state));
     let performed = context
         .performer
         .decision(&context.site, group, decision)
         .await?;
-    context.performer.events(&performed.events).await;
+    if let Some(version) = performed.written {
+        known.metadata.resource_version = Some(version);
+        context.claims().wrote(known);
+    }
+    context
+        .scribe
+        .tell(performed.events, (context.now)(), false);
     Ok(performed.next)
 }
 

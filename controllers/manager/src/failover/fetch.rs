@@ -7,31 +7,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use futures::try_join;
+use futures::{join, try_join};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::ResourceExt;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
-use kube::{Resource, ResourceExt};
-use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance, Volume};
+use siterecovery_api::kubevirt::{VirtualMachine, VirtualMachineInstance};
 use siterecovery_api::names::{ANNOTATION_FAILOVER_UID, lock_name};
 use siterecovery_api::{DesiredState, Failover, ProtectionGroup, SiteInfo, SiteName};
 use siterecovery_decide::facts::{GroupFacts, VolumeFacts};
 use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, volumes_of};
 
 use super::Context;
+use super::ahead::{Ahead, Guess, expected};
+use super::members::{Members, claims, members, unique};
 use super::need::{Need, Others, Seen};
 use crate::claims::named_members;
 use crate::key::Key;
-use crate::protection_group::{added, selected};
 use crate::reader::{ReadError, Reader, SilentSite};
 use crate::telemetry::chain;
 
 type Sites = BTreeMap<SiteName, Fetch<SiteObjects>>;
 
 /// A site, the way to it, and what was read of it so far.
-type Half<'a> = (&'a SiteInfo, &'a Reader, Result<SiteObjects, ReadError>);
+struct Half<'a> {
+    site: &'a SiteInfo,
+    reader: &'a Reader,
+    read: Result<SiteObjects, ReadError>,
+    ahead: Ahead,
+}
 
 /// What was read, and when.
 pub(super) struct Reading {
@@ -63,7 +68,7 @@ impl<'a> Begun<'a> {
     pub(super) async fn begin(context: &'a Context, failover: &Failover) -> Self {
         let began = (context.now)();
         let request = Request::new(context, failover);
-        let halves = request.first_halves(context).await;
+        let halves = request.first_halves(context, failover).await;
         Self {
             context,
             request,
@@ -151,16 +156,46 @@ impl Request {
         self.target.as_deref() == Some(site.name.as_str())
     }
 
-    async fn first_halves<'a>(&self, context: &'a Context) -> Vec<Half<'a>> {
+    async fn first_halves<'a>(&self, context: &'a Context, known: &Failover) -> Vec<Half<'a>> {
         let halves = context.directory.sites.iter().map(|site| async move {
             let reader = context.readers.get(&site.name)?;
-            let read = match context.silence.of(&site.name, (context.now)()) {
-                Some(silent) => Err(ReadError::StillSilent(silent)),
-                None => self.first_half(site, reader).await,
+            let (read, ahead) = match context.silence.of(&site.name, (context.now)()) {
+                Some(silent) => (Err(ReadError::StillSilent(silent)), Ahead::default()),
+                None => {
+                    let guess = self.guess(context, site, known);
+                    join!(self.first_half(site, reader), Ahead::ask(reader, guess))
+                }
             };
-            Some((site, reader, read))
+            Some(Half {
+                site,
+                reader,
+                read,
+                ahead,
+            })
         });
         join_all(halves).await.into_iter().flatten().collect()
+    }
+
+    /// What to ask of a site at once, because the pass will probably need it.
+    fn guess(&self, context: &Context, site: &SiteInfo, known: &Failover) -> Guess {
+        if !site.runs_workloads() {
+            return Guess::default();
+        }
+        let group = Key::new(&self.namespace, &self.group);
+        let workload = context.directory.workload_sites();
+        let other = workload.iter().find(|other| other.name != site.name);
+        let shown = context.shown();
+        let here = shown.get(&site.name, &group);
+        let there = other.and_then(|other| shown.get(&other.name, &group));
+        drop(shown);
+        let is_target = self.is_target(site);
+        let pair = if is_target {
+            (&there, &here)
+        } else {
+            (&here, &there)
+        };
+        let seen = expected(known, (pair.0.as_ref(), pair.1.as_ref()));
+        Guess::of(Need::of(known, seen), is_target, &group, here.as_ref())
     }
 
     /// The locks and the group's copy.
@@ -194,7 +229,7 @@ impl Request {
             source_answers: false,
             source_not_stopped: false,
         };
-        for (site, _, read) in halves {
+        for Half { site, read, .. } in halves {
             let Ok(objects) = read else { continue };
             seen.holds_lock |= objects.leases.iter().any(|lease| self.took(lease));
             let group = objects.groups.first().map(GroupFacts::of);
@@ -225,9 +260,15 @@ impl Request {
         // A site without a copy of the group is searched for the members that another copy names.
         let definition = halves
             .iter()
-            .find_map(|(_, _, read)| read.as_ref().ok()?.groups.first())
+            .find_map(|half| half.read.as_ref().ok()?.groups.first())
             .cloned();
-        let whole = halves.into_iter().map(|(site, reader, read)| {
+        let whole = halves.into_iter().map(|half| {
+            let Half {
+                site,
+                reader,
+                read,
+                mut ahead,
+            } = half;
             let definition = definition.as_ref();
             let known = known.clone().filter(|_| site.name == context.home);
             let failovers = if known.is_some() {
@@ -240,11 +281,16 @@ impl Request {
                 let read = match read {
                     Ok(mut objects) => {
                         objects.failovers = known.unwrap_or_default();
-                        self.second_half(site, reader, need, (objects, definition))
+                        let objects = (objects, definition);
+                        self.second_half(site, (reader, &mut ahead), need, objects)
                             .await
                     }
                     Err(error) => Err(error),
                 };
+                if need.storage && read.is_ok() {
+                    let place = (site.name.clone(), Key::new(&self.namespace, &self.group));
+                    context.shown().found_claims(&place, &ahead.disks);
+                }
                 (site.name.clone(), answered(context, &site.name, read))
             }
         });
@@ -255,7 +301,7 @@ impl Request {
     async fn second_half(
         &self,
         site: &SiteInfo,
-        reader: &Reader,
+        (reader, ahead): (&Reader, &mut Ahead),
         need: Need,
         (mut objects, definition): (SiteObjects, Option<&ProtectionGroup>),
     ) -> Result<SiteObjects, ReadError> {
@@ -267,17 +313,18 @@ impl Request {
             return Ok(objects);
         }
         let nodes = async {
-            if need.nodes && self.is_target(site) {
-                reader.list_all(&everything).await
-            } else {
-                Ok(Vec::new())
+            match ahead.nodes.take() {
+                _ if !(need.nodes && self.is_target(site)) => Ok(Vec::new()),
+                Some(nodes) => Ok(nodes),
+                None => reader.list_all(&everything).await,
             }
         };
         let group = objects.groups.first().or(definition);
         let machines = need.storage || (need.machines && self.is_target(site));
+        let asked = (&mut ahead.machines, &mut ahead.instances);
         let members = async {
             match group {
-                Some(group) if need.instances => members(reader, group, machines).await,
+                Some(group) if need.instances => members(reader, asked, group, machines).await,
                 Some(_) | None => Ok(Members::default()),
             }
         };
@@ -285,12 +332,14 @@ impl Request {
         objects.nodes = nodes;
         (objects.machines, objects.instances) = members;
         if need.storage {
-            objects.claims = reader
-                .get_each::<PersistentVolumeClaim>(&claims(&objects))
-                .await?;
+            ahead.disks = claims(&objects);
+            objects.claims = ahead.claims.get_each(reader, &ahead.disks).await?;
         }
         if need.neighbours && self.is_target(site) {
-            let (groups, malformed) = reader.list_guarded(&self.namespace).await?;
+            let (groups, malformed) = match ahead.groups.take() {
+                Some(groups) => groups,
+                None => reader.list_guarded(&self.namespace).await?,
+            };
             objects.groups = groups;
             objects.malformed_groups = malformed.into_iter().map(Key::pair).collect();
             self.neighbours(reader, &mut objects).await?;
@@ -396,59 +445,4 @@ fn silent<T>(context: &Context, site: &str, error: String, refuses: bool) -> Fet
     let now = (context.now)();
     let since = context.silence.goes_on(site, (&error, refuses), now);
     Fetch::Failed { since, error }
-}
-
-type Members = (Vec<VirtualMachine>, Vec<VirtualMachineInstance>);
-
-/// The machines a group selects, if asked for those it names too, and the instances of all members.
-async fn members(
-    reader: &Reader,
-    group: &ProtectionGroup,
-    machines_named: bool,
-) -> Result<Members, ReadError> {
-    let named = named_members(group);
-    let machines: &[Key] = if machines_named { &named } else { &[] };
-    let (mut machines, mut instances, selected) = try_join!(
-        reader.get_each(machines),
-        reader.get_each(&named),
-        selected(reader, group),
-    )?;
-    let others = added(&mut machines, selected, &named);
-    instances.extend(reader.get_each(&others).await?);
-    unique(&mut instances);
-    Ok((machines, instances))
-}
-
-/// The claims behind the disks of the machines and instances read so far.
-fn claims(objects: &SiteObjects) -> Vec<Key> {
-    let of = |namespace: Option<String>, volumes: &[Volume]| -> Vec<Key> {
-        let namespace = namespace.unwrap_or_default();
-        volumes
-            .iter()
-            .filter_map(Volume::claim)
-            .map(|claim| Key::new(&namespace, claim))
-            .collect()
-    };
-    let mut keys = BTreeSet::new();
-    for machine in &objects.machines {
-        let spec = machine
-            .spec
-            .template
-            .as_ref()
-            .and_then(|template| template.spec.as_ref());
-        keys.extend(
-            spec.map(|spec| of(machine.namespace(), &spec.volumes))
-                .into_iter()
-                .flatten(),
-        );
-    }
-    for instance in &objects.instances {
-        keys.extend(of(instance.namespace(), &instance.spec.volumes));
-    }
-    keys.into_iter().collect()
-}
-
-fn unique<K: Resource>(objects: &mut Vec<K>) {
-    objects.sort_by_key(Key::of);
-    objects.dedup_by_key(|object| Key::of(object));
 }

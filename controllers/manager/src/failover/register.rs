@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 use siterecovery_api::Failover;
+use siterecovery_decide::failover as words;
 
 use super::is_active;
 use crate::key::Key;
@@ -119,18 +120,11 @@ impl Register {
 
 /// Whether two states of a Failover differ in nothing but messages.
 fn says_the_same(one: &Failover, other: &Failover) -> bool {
-    let wordless = |failover: &Failover| {
-        let mut status = failover.status.clone()?;
-        status.message = None;
-        for step in &mut status.steps {
-            step.message = None;
-        }
-        for condition in &mut status.conditions {
-            condition.message.clear();
-        }
-        Some(status)
+    let statuses = match (&one.status, &other.status) {
+        (Some(one), Some(other)) => words::says_the_same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     };
-    one.spec == other.spec && wordless(one) == wordless(other)
+    one.spec == other.spec && statuses
 }
 
 /// Versions are compared as the API servers number them; one that is no number comes first.

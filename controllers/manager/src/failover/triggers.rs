@@ -1,6 +1,6 @@
 //! What makes the Failover Controller look at a Failover again: watches on every site.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -9,9 +9,9 @@ use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, ResourceExt};
 use siterecovery_api::kubevirt::VirtualMachineInstance;
 use siterecovery_api::names::ANNOTATION_FAILOVER;
-use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, ProtectionGroupSpec, SiteInfo};
+use siterecovery_api::{DeploymentModel, Failover, ProtectionGroup, SiteInfo};
 use siterecovery_decide::WaitingOn;
-use siterecovery_decide::facts::{GroupFacts, InstanceFacts};
+use siterecovery_decide::facts::InstanceFacts;
 use siterecovery_decide::failover::{Observed, StorageView};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -217,8 +217,6 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
     let namespace = &triggers.context.policy.namespace;
     let groups = all_of::<ProtectionGroup>(client, Some(namespace));
     let (on_group, at) = (triggers.clone(), site.name.clone());
-    // The news of a group: whether it has settled, and what it is.
-    let mut shown = BTreeMap::<Key, Option<(bool, ProtectionGroupSpec)>>::new();
     watches.add(
         format!("ProtectionGroups on {}", site.name),
         groups,
@@ -226,20 +224,16 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
             let key = Key::of(seen.object());
             // A failover waits for a group to be where it was told to go. That it is on its way or was looked at again
             // is no news, and its machines are watched themselves.
-            let facts = |group: ProtectionGroup| {
-                let facts = GroupFacts::of(&group);
-                (facts.has_settled_as(facts.desired), group.spec)
-            };
-            let now = seen.present().map(|group| group.read().ok().map(facts));
-            let before = match &now {
-                Some(now) => shown.insert(key.clone(), now.clone()),
-                None => shown.remove(&key),
-            };
+            let now = seen
+                .present()
+                .and_then(|group| group.read::<ProtectionGroup>().ok());
+            let place = (at.clone(), key.clone());
+            let (before, now) = on_group.context.shown().put(place, now.as_ref());
             let is_news = match (&seen, &before, &now) {
-                (Seen::Changed(_), Some(before), Some(now)) if before == now => false,
-                (Seen::Changed(_), Some(Some((_, before))), Some(Some((false, after)))) => {
+                (Seen::Changed(_), before, now) if before == now => false,
+                (Seen::Changed(_), Some(before), Some(after)) if !after.settled => {
                     let asked = &on_group.context.asked;
-                    !asked.explains((&at, &key), (before, after))
+                    !asked.explains((&at, &key), (&before.spec, &after.spec))
                 }
                 _ => true,
             };

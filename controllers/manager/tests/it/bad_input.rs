@@ -36,6 +36,8 @@ async fn fails(lab: &Lab, name: &str, reason: &str, words: &[&str]) {
     for word in words {
         assert!(message(&failover).contains(word), "{}", message(&failover));
     }
+    // Events are written beside the passes.
+    tokio::time::sleep(MINUTE).await;
     let events = lab.clusters["quorum"].objects("", "events");
     let said: Vec<_> = events
         .iter()
@@ -43,7 +45,6 @@ async fn fails(lab: &Lab, name: &str, reason: &str, words: &[&str]) {
         .collect();
     assert_eq!(said.len(), 1, "{said:#?}");
     assert_eq!(said[0]["count"], 1);
-    tokio::time::sleep(MINUTE).await;
     let before = requests(lab);
     tokio::time::sleep(20 * MINUTE).await;
     let after = requests(lab) - before;

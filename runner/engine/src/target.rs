@@ -50,9 +50,20 @@ pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 /// Takes lines of a command as they are printed.
 pub type OutputSink = Arc<dyn Fn(Stream, &str) + Send + Sync>;
 
-/// Runs operators' commands.
+/// Acts in the names of actors: runs their commands, and has their ways to the sites.
 #[async_trait]
 pub trait Operator: Send + Sync {
+    /// The client with which an actor speaks to a site by itself, in its own name.
+    ///
+    /// # Errors
+    /// The site is not one of those that operators reach.
+    fn client(&self, _actor: &str, site: &str) -> Result<kube::Client, TargetError> {
+        Err(TargetError {
+            attempt: format!("reach site {site}: operators have no clients here"),
+            source: None,
+        })
+    }
+
     /// Runs pgctl with these words in the name of an actor, and says how it ended.
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult;
 

@@ -206,6 +206,21 @@ impl Disturber for Lab {
 
 #[async_trait]
 impl Operator for Lab {
+    fn client(&self, _: &str, site: &str) -> Result<kube::Client, TargetError> {
+        let sites = [
+            ("primary", &self.primary),
+            ("dr", &self.dr),
+            ("quorum", &self.quorum),
+        ];
+        let found = sites.into_iter().find(|(name, _)| *name == site);
+        found
+            .map(|(_, site)| site.client())
+            .ok_or_else(|| TargetError {
+                attempt: format!("reach site {site}"),
+                source: None,
+            })
+    }
+
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult {
         output(
             Stream::Stdout,

@@ -25,7 +25,8 @@ pub struct FailoverOrder {
     /// Deadlines other than the usual ones.
     #[serde(default)]
     pub timeouts: StepTimeouts,
-    /// How the Failover must end. A refusal is one of `status.refusal`; a failure is judged by `status.message`.
+    /// How the Failover must end. A refusal is that of `status.refusal`, as long as the source was not touched;
+    /// a failure is judged by its reason and `status.message`.
     pub expect: ExpectedOutcome,
 }
 

@@ -35,6 +35,9 @@ fn failed(failover: &Value) -> CommandOutcome {
     let message = message(failover).to_owned();
     let text = |pointer| string(failover, pointer).map(str::to_owned);
     match text("/status/refusal/reason") {
+        Some(reason) if has_touched_the_source(failover) => CommandOutcome::Failed {
+            message: format!("{reason}: {message}"),
+        },
         Some(reason) => CommandOutcome::Refused {
             reason,
             holder: text("/status/refusal/holder"),
@@ -42,6 +45,13 @@ fn failed(failover: &Value) -> CommandOutcome {
         },
         None => CommandOutcome::Failed { message },
     }
+}
+
+/// From there on no end is a mere refusal, as pgctl has it too.
+fn has_touched_the_source(failover: &Value) -> bool {
+    let steps = failover.pointer("/status/steps").and_then(Value::as_array);
+    let mut steps = steps.into_iter().flatten();
+    steps.any(|step| step["name"] == "StopSource")
 }
 
 /// A Failover that no controller has looked at is pending.
@@ -83,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_failure_by_its_evidence() {
+    fn a_refusal_is_told_from_a_failure_by_its_evidence_and_by_what_was_touched() {
         let mut refused = json!({"status": {"phase": "Failed", "message": "held"}});
         let failed = CommandOutcome::Failed {
             message: "held".to_owned(),
@@ -96,6 +106,11 @@ mod tests {
             message: "held".to_owned(),
         };
         assert_eq!(ended(&refused), Some(refusal));
+        refused["status"]["steps"] = json!([{"name": "Validate"}, {"name": "StopSource"}]);
+        let failed = CommandOutcome::Failed {
+            message: "LockHeld: held".to_owned(),
+        };
+        assert_eq!(ended(&refused), Some(failed));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sitedrill_model::event::{RunInfo, TimeMode};
 use sitedrill_model::record::{DrillRecord, RunRecord};
 
 use crate::failure::cause;
-use crate::measure::{Rto, drill_rto, site_seconds, tally, verdict_name, wall_seconds};
+use crate::measure::{Rto, counts, drill_rto, site_seconds, verdict_name, wall_seconds};
 use crate::text::one_line;
 use crate::units::human;
 
@@ -19,6 +19,7 @@ mod drill;
 mod failover;
 mod problem;
 mod timeline;
+mod tries;
 
 /// What a browser may load: nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -45,7 +46,7 @@ pub fn html(record: &RunRecord) -> String {
                     @if !record.drills.is_empty() {
                         h2 { "Drills in detail" }
                         @for (index, drill) in record.drills.iter().enumerate() {
-                            (drill::details(drill, index))
+                            (drill::details(record, drill, index))
                         }
                     }
                     (footer())
@@ -69,7 +70,14 @@ fn headline(record: &RunRecord) -> String {
     let drills = if count == 1 { "drill" } else { "drills" };
     let bad = record.drills.iter().filter(|d| is_problem(d.verdict));
     let bad = bad.count();
+    let flaky = record.drills.iter().filter(|drill| drill.flaky).count();
     match verdict(record) {
+        Verdict::Passed if flaky > 0 && count == 1 => {
+            "The drill passed when tried again".to_owned()
+        }
+        Verdict::Passed if flaky > 0 => {
+            format!("All {count} {drills} passed, {flaky} of them only when tried again")
+        }
         Verdict::Passed if count == 1 => "The drill passed".to_owned(),
         Verdict::Passed => format!("All checks of {count} {drills} held"),
         Verdict::Skipped => "No drill was run".to_owned(),
@@ -87,6 +95,13 @@ fn is_problem(verdict: Verdict) -> bool {
     }
 }
 
+/// The badge of a drill: its verdict, unless it passed only when it was tried again.
+fn badge_of(drill: &DrillRecord) -> Markup {
+    html! {
+        @if drill.flaky { span class="badge flaky" { "flaky" } } @else { (badge(drill.verdict)) }
+    }
+}
+
 fn badge(verdict: Verdict) -> Markup {
     html! { span class={ "badge " (verdict_name(verdict)) } { (verdict_name(verdict)) } }
 }
@@ -96,17 +111,13 @@ fn fact(name: &str, value: &str) -> Markup {
 }
 
 fn banner(record: &RunRecord) -> Markup {
-    let tally = tally(&record.drills).into_iter();
-    let counts: Vec<_> = tally
-        .map(|(verdict, count)| format!("{count} {}", verdict_name(verdict)))
-        .collect();
     let site: f64 = record.drills.iter().filter_map(site_seconds).sum();
     html! {
         section class={ "banner " (verdict_name(verdict(record))) } {
             p class="kicker" { "Disaster-recovery drills" }
             h1 { (headline(record)) }
             dl class="facts" {
-                (fact("Drills", &counts.join(", ")))
+                (fact("Drills", &counts(&record.drills)))
                 @if let Some(run) = &record.run { (run_facts(run)) }
                 (fact("Time on the sites", &human(site)))
                 @match &record.end {
@@ -203,9 +214,12 @@ fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
     let seconds = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), human);
     html! {
         tr {
-            td { (badge(drill.verdict)) }
+            td { (badge_of(drill)) }
             td {
                 a href={ "#drill-" (index) } { strong { (one_line(&drill.info.name)) } }
+                @if let (true, Some(before)) = (drill.flaky, drill.attempts.last()) {
+                    div class="small" { "Passed on try " (drill.attempt) ". Before: " (cause(before).message) }
+                }
                 @match drill.verdict {
                     Verdict::Passed => div class="small soft" { (one_line(&drill.info.summary)) },
                     Verdict::Skipped

@@ -74,8 +74,22 @@ pub(crate) fn wall_seconds(drill: &DrillRecord) -> Option<f64> {
     drill.wall.map(|wall| wall.seconds)
 }
 
+/// How many drills came to each verdict: `3 passed (1 flaky), 1 failed`.
+pub(crate) fn counts(drills: &[DrillRecord]) -> String {
+    let flaky = drills.iter().filter(|drill| drill.flaky).count();
+    let counts = tally(drills).into_iter().map(|(verdict, count)| {
+        let name = verdict_name(verdict);
+        if verdict == Verdict::Passed && flaky > 0 {
+            format!("{count} {name} ({flaky} flaky)")
+        } else {
+            format!("{count} {name}")
+        }
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// How many drills came to each verdict, in the order in which people read them.
-pub(crate) fn tally(drills: &[DrillRecord]) -> Vec<(Verdict, usize)> {
+fn tally(drills: &[DrillRecord]) -> Vec<(Verdict, usize)> {
     let order = [
         Verdict::Passed,
         Verdict::Failed,

@@ -73,6 +73,29 @@ pub(crate) fn cut_off_at(last: fn(&EventKind) -> bool) -> RunRecord {
     RunRecord::from_events(&events[..end])
 }
 
+/// The passed drill, which failed in its first try as the failed one did.
+pub(crate) fn flaky() -> RunRecord {
+    let (mut passed, mut failed) = (drill("operations-api"), drill("safety-check"));
+    failed.info.name.clone_from(&passed.info.name);
+    passed.flaky = true;
+    passed.attempt = 2;
+    passed.attempts = vec![failed];
+    let mut record = with_drills(vec![passed]);
+    if let Some(end) = &mut record.end {
+        (end.verdict, end.exit_code) = (Verdict::Passed, 0);
+    }
+    record
+}
+
+/// The failed drill, which also could not tell when it was tried again.
+pub(crate) fn never_passed() -> RunRecord {
+    let (mut failed, mut other) = (drill("safety-check"), drill("site-loss"));
+    other.info.name.clone_from(&failed.info.name);
+    other.attempt = 2;
+    failed.attempts = vec![other];
+    with_drills(vec![failed])
+}
+
 /// A record without drills and without an end.
 pub(crate) fn nothing() -> RunRecord {
     RunRecord::default()

@@ -24,7 +24,7 @@ impl Write for Shared {
     }
 }
 
-fn talk(events: &[Event]) -> String {
+pub(crate) fn talk(events: &[Event]) -> String {
     let stream = Shared::default();
     let mut terminal = Terminal::new(Box::new(stream.clone()), Look::default());
     for event in events {

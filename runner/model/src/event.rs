@@ -118,9 +118,20 @@ pub enum EventKind {
         /// What it came to.
         verdict: Verdict,
     },
+    /// A drill did not pass, its sites are gone, and it is tried again on fresh ones. What follows belongs to the next try.
+    DrillRetried {
+        /// What the try that ended came to.
+        verdict: Verdict,
+        /// A failure outside every chapter.
+        failure: Option<Failure>,
+        /// The seed of the drill in its next try.
+        seed: u64,
+        /// How long the try that ended took on the machine that ran it.
+        wall: Wall,
+    },
     /// A drill ended; its sites are gone.
     DrillFinished {
-        /// What it came to.
+        /// What it came to; of a drill that was tried again, its last try.
         verdict: Verdict,
         /// A failure outside every chapter: a site did not come up, or did not go away.
         failure: Option<Failure>,
@@ -219,7 +230,7 @@ pub struct DrillInfo {
     pub requirements: Vec<String>,
     /// SHA-256 of the file's bytes, hex.
     pub sha256: String,
-    /// The seed of this drill, derived from the run's seed and the drill's name.
+    /// The seed of this drill, derived from the run's seed and the drill's name; of another try, see [`crate::try_seed`].
     pub seed: u64,
 }
 

@@ -3,6 +3,7 @@
 mod drills;
 mod fake;
 mod faults;
+mod markers;
 mod observation;
 mod script;
 mod stage;

@@ -159,14 +159,15 @@ impl Measure {
 
     /// The failures of objectives that no failover was held against.
     pub(crate) fn never_checked(&self, objectives: &Objectives) -> Vec<Failure> {
-        let has_rto = self.measured().any(|it| it.rto_seconds.is_some());
-        let has_rpo = self.measured().any(|it| it.rpo_seconds.is_some());
-        let idle = [
-            ("rto", objectives.rto.is_some() && !has_rto),
-            ("rpo", objectives.rpo.is_some() && !has_rpo),
+        let any = |is_told: fn(&FailoverMeasurement) -> bool| self.measured().any(is_told);
+        let held = [
+            ("rto", objectives.rto, any(|it| it.rto_seconds.is_some())),
+            ("rpo", objectives.rpo, any(|it| it.rpo_seconds.is_some())),
         ];
-        let idle = idle.into_iter().filter(|(_, is_idle)| *is_idle);
-        let failures = idle.map(|(name, _)| {
+        let idle = held
+            .into_iter()
+            .filter(|(_, objective, is_told)| objective.is_some() && !is_told);
+        let failures = idle.map(|(name, ..)| {
             let message = format!("{name}: no failover was measured that it could be judged on");
             let mut failure = Failure::new(FailureKind::NeverChecked, message);
             failure.location.clone_from(&objectives.location);

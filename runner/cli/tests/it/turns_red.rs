@@ -90,7 +90,7 @@ fn data_lost_with_a_source_whose_link_was_cut_misses_an_objective_that_does_not_
     let failure = failures[0];
     assert_eq!(failure.kind, FailureKind::ObjectiveMissed);
     for part in [
-        "lost 1m",
+        "lost 59s (59 markers)",
         "of pg-a-vm-",
         "the objective is 30s",
         "on primary-",

@@ -11,9 +11,11 @@ use sitedrill_model::event::{RunInfo, TimeMode};
 use sitedrill_model::record::{DrillRecord, RunRecord};
 
 use crate::failure::cause;
-use crate::measure::{Rto, counts, drill_rto, site_seconds, verdict_name, wall_seconds};
+use crate::measure::{
+    Measured, counts, drill_rpo, drill_rto, site_seconds, verdict_name, wall_seconds,
+};
 use crate::text::one_line;
-use crate::units::human;
+use crate::units::{human, loss};
 
 mod drill;
 mod failover;
@@ -171,6 +173,7 @@ fn overview(record: &RunRecord) -> Markup {
                     th { "Drill" }
                     th class="num" { "Recovery time" }
                     th class="num" { "Objective" }
+                    th class="num" { "Data lost" }
                     th class="num" { "On the sites" }
                     th class="num" { "Here" }
                 } }
@@ -209,8 +212,8 @@ fn tallies(record: &RunRecord) -> Markup {
 }
 
 fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
-    let rto = drill_rto(drill);
-    let missed = rto.is_some_and(|rto| !rto.is_met());
+    let (rto, rpo) = (drill_rto(drill), drill_rpo(drill));
+    let is_missed = |it: Option<Measured>| it.is_some_and(|it| !it.is_met());
     let seconds = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), human);
     html! {
         tr {
@@ -228,8 +231,17 @@ fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
                     | Verdict::Aborted => div class="small" { (cause(drill).message) },
                 }
             }
-            td class={ "num" @if missed { " failed" } } { (seconds(rto.map(|rto| rto.seconds))) }
-            td class="num soft" { (seconds(rto.and_then(|rto: Rto| rto.objective_seconds))) }
+            td class={ "num" @if is_missed(rto) { " failed" } } { (seconds(rto.map(|rto| rto.seconds))) }
+            td class="num soft" { (seconds(rto.and_then(|rto| rto.objective_seconds))) }
+            td class={ "num" @if is_missed(rpo) { " failed" } } {
+                @match rpo {
+                    Some(rpo) => {
+                        (loss(rpo.seconds))
+                        @if let Some(objective) = rpo.objective_seconds { span class="soft" { " of " (loss(objective)) } }
+                    }
+                    None => { "–" }
+                }
+            }
             td class="num" { (seconds(site_seconds(drill))) }
             td class="num soft" { (seconds(wall_seconds(drill))) }
         }
@@ -248,6 +260,7 @@ fn footer() -> Markup {
             }
             p {
                 "Recovery time (RTO) runs from the request of a failover until the group was first seen running on the target. "
+                "Data lost (RPO) runs from the last marker that a machine found on the target to the last one that it had written on the source. "
                 "Times with a plus sign count from the start of the drill, by the clock of the sites. "
                 "Everything here is derived from record.json and events.jsonl in the same folder."
             }

@@ -20,7 +20,7 @@ use sitedrill_model::event::{RunInfo, Stream, TimeMode};
 use sitedrill_model::record::{DrillRecord, RunRecord, StepRecord};
 
 use crate::failure::{cause, passage};
-use crate::measure::{drill_rto, site_seconds, verdict_name, wall_seconds};
+use crate::measure::{drill_rpo, drill_rto, site_seconds, verdict_name, wall_seconds};
 use crate::text::{cap, one_line, plain};
 use crate::timeline::start_of;
 use crate::units::{offset, span};
@@ -244,6 +244,12 @@ fn measures(drill: &DrillRecord) -> Vec<(&'static str, String)> {
         all.push(("rtoSeconds", format!("{:.3}", rto.seconds)));
         if let Some(objective) = rto.objective_seconds {
             all.push(("rtoObjectiveSeconds", format!("{objective:.3}")));
+        }
+    }
+    if let Some(rpo) = drill_rpo(drill) {
+        all.push(("rpoSeconds", format!("{:.3}", rpo.seconds)));
+        if let Some(objective) = rpo.objective_seconds {
+            all.push(("rpoObjectiveSeconds", format!("{objective:.3}")));
         }
     }
     all

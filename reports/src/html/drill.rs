@@ -117,7 +117,7 @@ fn chapter_section(
                 p { (one_line(&chapter.info.summary)) }
                 p class="small soft" { (one_line(&chapter.info.requirements.join(", "))) }
             }
-            (failover::all(chapter))
+            (failover::all(chapter, start))
             (invariants(chapter))
             h4 { "Timeline" }
             (timeline::table(chapter, sites, start))

@@ -7,9 +7,11 @@ use sitedrill_model::Verdict;
 use sitedrill_model::record::{DrillRecord, RunRecord, Tally};
 
 use crate::failure::{cause, passage, repeat_command};
-use crate::measure::{Rto, counts, drill_rto, site_seconds, verdict_name, wall_seconds};
+use crate::measure::{
+    Measured, counts, drill_rpo, drill_rto, site_seconds, verdict_name, wall_seconds,
+};
 use crate::text::{indent, one_line};
-use crate::units::human;
+use crate::units::{human, loss};
 
 use super::Look;
 
@@ -24,7 +26,7 @@ const FLAKY: &str = "FLAKY";
 /// order, then totals and the folder.
 ///
 /// A drill's line holds its verdict, its name, how long it took by the clock of its sites,
-/// the recovery time measured, and in brackets how long it took on this machine.
+/// the recovery time and the loss of data measured, and in brackets how long it took on this machine.
 pub fn summary(record: &RunRecord, look: Look) -> String {
     let mut out = String::new();
     for drill in record.drills.iter().filter(|drill| is_problem(drill)) {
@@ -118,16 +120,16 @@ fn attempt_line(record: &RunRecord, attempt: &DrillRecord) -> String {
 fn table(record: &RunRecord, look: Look) -> Vec<String> {
     let drills = &record.drills;
     let slow = record.run.as_ref().and_then(|run| run.slow_seconds);
-    let rows: Vec<[String; 4]> = drills.iter().map(cells).collect();
+    let rows: Vec<[String; 5]> = drills.iter().map(cells).collect();
     let width = |column: usize, most: usize| {
         let widths = rows.iter().map(|row| row[column].chars().count());
         widths.filter(|width| *width <= most).max().unwrap_or(0)
     };
     let names = width(0, MAX_NAME_COLUMN);
-    let (site, rto, wall) = (width(1, 99), width(2, 99), width(3, 99));
+    let [site, rto, rpo, wall] = [1, 2, 3, 4].map(|column| width(column, 99));
     let words = drills.iter().map(|drill| word_of(drill).len()).max();
     let words = words.unwrap_or_default();
-    let line = |(drill, row): (&DrillRecord, &[String; 4])| {
+    let line = |(drill, row): (&DrillRecord, &[String; 5])| {
         let verdict = if drill.flaky {
             flaky_word(look)
         } else {
@@ -139,32 +141,38 @@ fn table(record: &RunRecord, look: Look) -> Vec<String> {
             .is_some_and(|(wall, slow)| wall > slow);
         let mark = if is_slow { "slow  " } else { "" };
         let note = format!("{mark}{}", note(drill));
+        // Few runs have an objective for data; the others do not have the column.
+        let lost = match rpo {
+            0 => String::new(),
+            width => format!("{:width$}  ", row[3]),
+        };
         format!(
-            "{verdict}{gap}  {:names$}  {:>site$}  {:rto$}  {:>wall$}  {note}",
-            row[0], row[1], row[2], row[3]
+            "{verdict}{gap}  {:names$}  {:>site$}  {:rto$}  {lost}{:>wall$}  {note}",
+            row[0], row[1], row[2], row[4]
         )
     };
     drills.iter().zip(&rows).map(line).collect()
 }
 
-fn cells(drill: &DrillRecord) -> [String; 4] {
+fn cells(drill: &DrillRecord) -> [String; 5] {
     let site = site_seconds(drill).map(human).unwrap_or_default();
     let wall = wall_seconds(drill).map(|wall| format!("({})", human(wall)));
     [
         one_line(&drill.info.name),
         site,
-        drill_rto(drill).map(rto_text).unwrap_or_default(),
+        drill_rto(drill).map_or_else(String::new, |rto| held("rto", rto, human)),
+        drill_rpo(drill).map_or_else(String::new, |rpo| held("rpo", rpo, loss)),
         wall.unwrap_or_default(),
     ]
 }
 
 /// `rto 48.2s`, with the objective where there is one.
-fn rto_text(rto: Rto) -> String {
-    let measured = human(rto.seconds);
-    match rto.objective_seconds {
-        None => format!("rto {measured}"),
-        Some(objective) if rto.is_met() => format!("rto {measured} of {}", human(objective)),
-        Some(objective) => format!("rto {measured} over {}", human(objective)),
+fn held(name: &str, measured: Measured, text: fn(f64) -> String) -> String {
+    let seconds = text(measured.seconds);
+    match measured.objective_seconds {
+        None => format!("{name} {seconds}"),
+        Some(objective) if measured.is_met() => format!("{name} {seconds} of {}", text(objective)),
+        Some(objective) => format!("{name} {seconds} over {}", text(objective)),
     }
 }
 

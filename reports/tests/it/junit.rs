@@ -5,7 +5,7 @@ use sitedrill_model::record::RunRecord;
 use sitedrill_model::{FailureKind, Verdict};
 use sitedrill_reports::junit;
 
-use crate::support::{cut_off_at, drill, hostile, name, nothing, record, with_drills};
+use crate::support::{cut_off_at, drill, hostile, lossy, name, nothing, record, with_drills};
 
 /// The start tags of an element, in order.
 pub(crate) fn tags<'x>(xml: &'x str, element: &str) -> Vec<&'x str> {
@@ -292,4 +292,14 @@ fn an_empty_record_is_still_a_report() {
     let root = tags(&xml, "testsuites")[0];
     assert_eq!(attribute(root, "tests"), Some("0"));
     assert_eq!(junit(&RunRecord::default()), xml);
+}
+
+#[test]
+fn the_loss_of_data_is_a_property_beside_its_objective() {
+    let text = junit(&with_drills(vec![lossy()]));
+    for (name, value) in [("rpoSeconds", "60.000"), ("rpoObjectiveSeconds", "0.000")] {
+        let property = format!("<property name=\"{name}\" value=\"{value}\"/>");
+        assert!(text.contains(&property), "{text}");
+    }
+    assert!(!junit(&with_drills(vec![drill("site-loss")])).contains("rpo"));
 }

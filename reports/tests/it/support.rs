@@ -31,6 +31,19 @@ pub(crate) fn drill(name: &str) -> DrillRecord {
     found.expect("the sample has a drill of this name")
 }
 
+/// The passed drill as if its first failover had lost a minute of one machine, and all of the other.
+pub(crate) fn lossy() -> DrillRecord {
+    let mut drill = drill("operations-api");
+    let failover = &mut drill.chapters[0].failovers[0];
+    failover.rpo_seconds = Some(60.0);
+    failover.records_lost = Some(60);
+    let markers = failover.markers.as_mut();
+    let machines = &mut markers.expect("the sample has markers").machines;
+    machines[0].records_lost = Some(60);
+    (machines[1].found, machines[1].records_lost) = (None, Some(35));
+    drill
+}
+
 /// The sample's run with other drills.
 pub(crate) fn with_drills(drills: Vec<DrillRecord>) -> RunRecord {
     RunRecord { drills, ..record() }

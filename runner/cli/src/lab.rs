@@ -8,6 +8,7 @@ pub mod composition;
 pub mod controllers;
 pub mod disturb;
 pub mod lie;
+pub mod markers;
 pub mod mutation;
 pub mod open;
 pub mod pace;
@@ -198,6 +199,7 @@ fn target(lab: &Composition, open: Option<&OpenLab>, drill: &Drill, config: &Lab
             config.snapshots,
         )),
         disturber: Arc::new(lab.disturber()),
+        markers: Some(Arc::new(lab.markers())),
         pace: None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sitedrill_model::event::{Event, SiteInfo, Stream};
+use sitedrill_model::event::{Event, Marker, SiteInfo, Stream};
 use sitedrill_model::scenario::{Command, Fault, Given};
 
 /// The time of the sites.
@@ -29,6 +29,8 @@ pub struct Target {
     pub snapshots: Arc<dyn Snapshots>,
     /// Breaks things on purpose.
     pub disturber: Arc<dyn Disturber>,
+    /// Has machines write data markers; `None` where nobody can.
+    pub markers: Option<Arc<dyn Markers>>,
     /// Follows the drill by hand; `None` where it goes at its own pace.
     pub pace: Option<Arc<dyn Pace>>,
 }
@@ -192,4 +194,27 @@ pub trait Disturber: Send + Sync {
 
     /// Ends a fault, and says in one line how it is known to be gone.
     async fn lift(&self, name: &str) -> Result<String, TargetError>;
+}
+
+/// Has machines write data markers, by which it is told after a failover what was lost.
+#[async_trait]
+pub trait Markers: Send + Sync {
+    /// Lets every machine that runs find its last marker and write the next one. A machine that cannot be asked is left
+    /// out.
+    async fn beat(&self) -> Vec<Beat>;
+}
+
+/// What one machine found and wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The site at which it runs, by canonical name.
+    pub site: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub vm: String,
+    /// The newest marker that it had before it wrote.
+    pub found: Option<Marker>,
+    /// What it wrote; `None` where that was not acknowledged.
+    pub wrote: Option<Marker>,
 }

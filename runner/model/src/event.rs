@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::DrillKind;
 use crate::{Failure, Location, Verdict};
 
+pub use self::markers::{Marker, MarkerEvidence, VmMarkers};
+
+mod markers;
+
 /// The version of the event and record formats. Grows when a reader must know of a change.
 pub const FORMAT: u32 = 1;
 
@@ -386,6 +390,16 @@ pub struct FailoverMeasurement {
     pub steps: Vec<StepDuration>,
     /// Downtime of each machine.
     pub downtime: Vec<VmDowntime>,
+    /// RPO: the span of acknowledged writes that were not found on the target, in seconds, of the machine that lost most.
+    /// `None` where it was not asked for, or cannot be told of a machine that wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_seconds: Option<f64>,
+    /// The most acknowledged markers that a machine lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_lost: Option<u64>,
+    /// What the RPO comes from; `None` where no markers were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub markers: Option<MarkerEvidence>,
 }
 
 /// How long a step of a failover took.

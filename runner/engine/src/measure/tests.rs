@@ -172,6 +172,9 @@ fn a_failover_is_measured_from_its_command_to_running_on_the_target() {
         rto_seconds: Some(30.0),
         steps,
         downtime,
+        rpo_seconds: None,
+        records_lost: None,
+        markers: None,
     };
     assert_eq!(play.measured(), vec![expected]);
     assert_eq!(play.failures(), vec![]);

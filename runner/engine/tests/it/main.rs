@@ -4,6 +4,7 @@ mod drills;
 mod failovers;
 mod fake;
 mod faults;
+mod markers;
 mod observation;
 mod script;
 mod stage;

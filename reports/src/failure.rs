@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sitedrill_model::event::{RunInfo, TimeMode};
 use sitedrill_model::record::{ChapterRecord, DrillRecord, RunRecord, StepRecord};
-use sitedrill_model::{Failure, Location, Verdict};
+use sitedrill_model::{Failure, Location, Verdict, try_seed};
 
 use crate::measure::kind_name;
 use crate::text::{cap, cap_lines, indent, one_line, plain, shell_word};
@@ -168,12 +168,17 @@ pub(crate) fn evidence(failure: &Failure, start: Option<Timestamp>) -> Vec<(&'st
     parts
 }
 
+/// The seed with which a run of a drill repeats this try of it.
+pub(crate) fn repeat_seed(drill: &DrillRecord, run: &RunInfo) -> u64 {
+    try_seed(run.seed, drill.attempt)
+}
+
 /// The one command that repeats a drill.
 pub(crate) fn repeat_command(drill: &DrillRecord, run: &RunInfo) -> String {
     let mut command = format!(
         "sitedrill run {} --seed {}",
         shell_word(&one_line(&drill.info.file)),
-        run.seed
+        repeat_seed(drill, run)
     );
     if run.sites != "embedded" {
         command.push_str(" --sites ");
@@ -219,7 +224,8 @@ pub(crate) fn passage(record: &RunRecord, drill: &DrillRecord, timeline_lines: u
     }
     if let Some(run) = &record.run {
         let command = repeat_command(drill, run);
-        let _ = writeln!(out, "\nseed {}; repeat with\n  {command}", run.seed);
+        let seed = repeat_seed(drill, run);
+        let _ = writeln!(out, "\nseed {seed}; repeat with\n  {command}");
     }
     out
 }

@@ -11,14 +11,17 @@ use sitedrill_model::event::{RunInfo, TimeMode};
 use sitedrill_model::record::{DrillRecord, RunRecord};
 
 use crate::failure::cause;
-use crate::measure::{Rto, drill_rto, site_seconds, tally, verdict_name, wall_seconds};
+use crate::measure::{
+    Measured, counts, drill_rpo, drill_rto, site_seconds, verdict_name, wall_seconds,
+};
 use crate::text::one_line;
-use crate::units::human;
+use crate::units::{human, loss};
 
 mod drill;
 mod failover;
 mod problem;
 mod timeline;
+mod tries;
 
 /// What a browser may load: nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -45,7 +48,7 @@ pub fn html(record: &RunRecord) -> String {
                     @if !record.drills.is_empty() {
                         h2 { "Drills in detail" }
                         @for (index, drill) in record.drills.iter().enumerate() {
-                            (drill::details(drill, index))
+                            (drill::details(record, drill, index))
                         }
                     }
                     (footer())
@@ -69,7 +72,14 @@ fn headline(record: &RunRecord) -> String {
     let drills = if count == 1 { "drill" } else { "drills" };
     let bad = record.drills.iter().filter(|d| is_problem(d.verdict));
     let bad = bad.count();
+    let flaky = record.drills.iter().filter(|drill| drill.flaky).count();
     match verdict(record) {
+        Verdict::Passed if flaky > 0 && count == 1 => {
+            "The drill passed when tried again".to_owned()
+        }
+        Verdict::Passed if flaky > 0 => {
+            format!("All {count} {drills} passed, {flaky} of them only when tried again")
+        }
         Verdict::Passed if count == 1 => "The drill passed".to_owned(),
         Verdict::Passed => format!("All checks of {count} {drills} held"),
         Verdict::Skipped => "No drill was run".to_owned(),
@@ -87,6 +97,13 @@ fn is_problem(verdict: Verdict) -> bool {
     }
 }
 
+/// The badge of a drill: its verdict, unless it passed only when it was tried again.
+fn badge_of(drill: &DrillRecord) -> Markup {
+    html! {
+        @if drill.flaky { span class="badge flaky" { "flaky" } } @else { (badge(drill.verdict)) }
+    }
+}
+
 fn badge(verdict: Verdict) -> Markup {
     html! { span class={ "badge " (verdict_name(verdict)) } { (verdict_name(verdict)) } }
 }
@@ -96,17 +113,13 @@ fn fact(name: &str, value: &str) -> Markup {
 }
 
 fn banner(record: &RunRecord) -> Markup {
-    let tally = tally(&record.drills).into_iter();
-    let counts: Vec<_> = tally
-        .map(|(verdict, count)| format!("{count} {}", verdict_name(verdict)))
-        .collect();
     let site: f64 = record.drills.iter().filter_map(site_seconds).sum();
     html! {
         section class={ "banner " (verdict_name(verdict(record))) } {
             p class="kicker" { "Disaster-recovery drills" }
             h1 { (headline(record)) }
             dl class="facts" {
-                (fact("Drills", &counts.join(", ")))
+                (fact("Drills", &counts(&record.drills)))
                 @if let Some(run) = &record.run { (run_facts(run)) }
                 (fact("Time on the sites", &human(site)))
                 @match &record.end {
@@ -160,6 +173,7 @@ fn overview(record: &RunRecord) -> Markup {
                     th { "Drill" }
                     th class="num" { "Recovery time" }
                     th class="num" { "Objective" }
+                    th class="num" { "Data lost" }
                     th class="num" { "On the sites" }
                     th class="num" { "Here" }
                 } }
@@ -198,14 +212,17 @@ fn tallies(record: &RunRecord) -> Markup {
 }
 
 fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
-    let rto = drill_rto(drill);
-    let missed = rto.is_some_and(|rto| !rto.is_met());
+    let (rto, rpo) = (drill_rto(drill), drill_rpo(drill));
+    let is_missed = |it: Option<Measured>| it.is_some_and(|it| !it.is_met());
     let seconds = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), human);
     html! {
         tr {
-            td { (badge(drill.verdict)) }
+            td { (badge_of(drill)) }
             td {
                 a href={ "#drill-" (index) } { strong { (one_line(&drill.info.name)) } }
+                @if let (true, Some(before)) = (drill.flaky, drill.attempts.last()) {
+                    div class="small" { "Passed on try " (drill.attempt) ". Before: " (cause(before).message) }
+                }
                 @match drill.verdict {
                     Verdict::Passed => div class="small soft" { (one_line(&drill.info.summary)) },
                     Verdict::Skipped
@@ -214,8 +231,17 @@ fn overview_row(drill: &DrillRecord, index: usize) -> Markup {
                     | Verdict::Aborted => div class="small" { (cause(drill).message) },
                 }
             }
-            td class={ "num" @if missed { " failed" } } { (seconds(rto.map(|rto| rto.seconds))) }
-            td class="num soft" { (seconds(rto.and_then(|rto: Rto| rto.objective_seconds))) }
+            td class={ "num" @if is_missed(rto) { " failed" } } { (seconds(rto.map(|rto| rto.seconds))) }
+            td class="num soft" { (seconds(rto.and_then(|rto| rto.objective_seconds))) }
+            td class={ "num" @if is_missed(rpo) { " failed" } } {
+                @match rpo {
+                    Some(rpo) => {
+                        (loss(rpo.seconds))
+                        @if let Some(objective) = rpo.objective_seconds { span class="soft" { " of " (loss(objective)) } }
+                    }
+                    None => { "–" }
+                }
+            }
             td class="num" { (seconds(site_seconds(drill))) }
             td class="num soft" { (seconds(wall_seconds(drill))) }
         }
@@ -234,6 +260,7 @@ fn footer() -> Markup {
             }
             p {
                 "Recovery time (RTO) runs from the request of a failover until the group was first seen running on the target. "
+                "Data lost (RPO) runs from the last marker that a machine found on the target to the last one that it had written on the source. "
                 "Times with a plus sign count from the start of the drill, by the clock of the sites. "
                 "Everything here is derived from record.json and events.jsonl in the same folder."
             }

@@ -5,6 +5,8 @@
 //! - Children of a case: `properties`, one of `skipped`, `error`, `failure`, then `system-out`.
 //! - Class name and name together are unique, and no name holds a dot: Jenkins splits there.
 //! - Skipped drills are written too, each with its reason.
+//! - What passed only when it was tried again has passed, with a `flakyFailure` or `flakyError` for each try before;
+//!   tries of what never passed are `rerunFailure` and `rerunError` beside the first.
 //!
 //! **Invariant:** the text is well-formed XML 1.0 whatever the systems under test printed.
 
@@ -12,13 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use sitedrill_model::Verdict;
 use sitedrill_model::event::{RunInfo, Stream, TimeMode};
 use sitedrill_model::record::{DrillRecord, RunRecord, StepRecord};
 
 use crate::failure::{cause, passage};
-use crate::measure::{drill_rto, site_seconds, verdict_name, wall_seconds};
+use crate::measure::{drill_rpo, drill_rto, site_seconds, verdict_name, wall_seconds};
 use crate::text::{cap, one_line, plain};
 use crate::timeline::start_of;
 use crate::units::{offset, span};
@@ -98,22 +100,56 @@ fn case(record: &RunRecord, drill: &DrillRecord, name: &str, classname: &str) ->
 }
 
 fn status(record: &RunRecord, drill: &DrillRecord) -> TestCaseStatus {
-    let mut status = match drill.verdict {
-        Verdict::Passed => return TestCaseStatus::success(),
-        Verdict::Skipped => TestCaseStatus::skipped(),
-        Verdict::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Inconclusive | Verdict::Aborted => {
-            TestCaseStatus::non_success(NonSuccessKind::Error)
-        }
+    let mut status = match (drill.verdict, kind(drill.verdict)) {
+        (_, Some(kind)) => TestCaseStatus::non_success(kind),
+        (Verdict::Skipped, None) => return skipped(drill),
+        (_, None) => TestCaseStatus::success(),
     };
+    let reruns = drill.attempts.iter();
+    status.add_reruns(reruns.filter_map(|attempt| rerun(record, attempt)));
+    if drill.verdict == Verdict::Passed {
+        return status;
+    }
     let cause = cause(drill);
     status.set_type(cause.class);
     status.set_message(cause.message);
-    if drill.verdict != Verdict::Skipped {
-        let body = passage(record, drill, MAX_TIMELINE_LINES);
-        status.set_description(cap(&body, MAX_BODY_BYTES));
-    }
+    let body = passage(record, drill, MAX_TIMELINE_LINES);
+    status.set_description(cap(&body, MAX_BODY_BYTES));
     status
+}
+
+/// `failure` or `error`; `None` for what is neither.
+fn kind(verdict: Verdict) -> Option<NonSuccessKind> {
+    match verdict {
+        Verdict::Failed => Some(NonSuccessKind::Failure),
+        Verdict::Inconclusive | Verdict::Aborted => Some(NonSuccessKind::Error),
+        Verdict::Passed | Verdict::Skipped => None,
+    }
+}
+
+fn skipped(drill: &DrillRecord) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    let cause = cause(drill);
+    status.set_type(cause.class);
+    status.set_message(cause.message);
+    status
+}
+
+/// Another try of a drill: `flakyFailure` beside a pass, `rerunFailure` beside a failure.
+fn rerun(record: &RunRecord, attempt: &DrillRecord) -> Option<TestRerun> {
+    let mut rerun = TestRerun::new(kind(attempt.verdict)?);
+    rerun.timestamp = started(attempt).and_then(|at| at.to_string().parse().ok());
+    rerun.set_time(span(wall_seconds(attempt).unwrap_or_default()));
+    let cause = cause(attempt);
+    rerun.set_type(cause.class);
+    rerun.set_message(cause.message);
+    let body = passage(record, attempt, MAX_TIMELINE_LINES);
+    rerun.set_description(cap(&body, MAX_BODY_BYTES));
+    let output = output(attempt);
+    if !output.is_empty() {
+        rerun.set_system_out(cap(&output, MAX_OUTPUT_BYTES));
+    }
+    Some(rerun)
 }
 
 /// When the drill started on the machine that ran it.
@@ -208,6 +244,12 @@ fn measures(drill: &DrillRecord) -> Vec<(&'static str, String)> {
         all.push(("rtoSeconds", format!("{:.3}", rto.seconds)));
         if let Some(objective) = rto.objective_seconds {
             all.push(("rtoObjectiveSeconds", format!("{objective:.3}")));
+        }
+    }
+    if let Some(rpo) = drill_rpo(drill) {
+        all.push(("rpoSeconds", format!("{:.3}", rpo.seconds)));
+        if let Some(objective) = rpo.objective_seconds {
+            all.push(("rpoObjectiveSeconds", format!("{objective:.3}")));
         }
     }
     all

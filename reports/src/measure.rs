@@ -7,16 +7,16 @@ use sitedrill_model::{FailureKind, Verdict};
 
 use crate::units::between;
 
-/// A measured recovery time and what it was to be.
+/// A recovery time, or a loss of data, that was measured, and what it was to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rto {
-    /// From request to running, in seconds.
+pub(crate) struct Measured {
+    /// What was measured, in seconds.
     pub(crate) seconds: f64,
     /// The objective of the chapter, in seconds.
     pub(crate) objective_seconds: Option<f64>,
 }
 
-impl Rto {
+impl Measured {
     /// Whether the objective was met; true where there is none.
     pub(crate) fn is_met(self) -> bool {
         self.objective_seconds
@@ -45,19 +45,38 @@ pub(crate) fn cleanup_start(chapter: &ChapterRecord) -> Option<Timestamp> {
 }
 
 /// The longest recovery of a chapter.
-pub(crate) fn chapter_rto(chapter: &ChapterRecord) -> Option<Rto> {
-    judged_failovers(chapter)
-        .filter_map(|failover| failover.rto_seconds)
-        .max_by(f64::total_cmp)
-        .map(|seconds| Rto {
-            seconds,
-            objective_seconds: chapter.info.rto_objective_seconds,
-        })
+pub(crate) fn chapter_rto(chapter: &ChapterRecord) -> Option<Measured> {
+    let measured = judged_failovers(chapter).filter_map(|failover| failover.rto_seconds);
+    greatest(measured, chapter.info.rto_objective_seconds)
+}
+
+/// The greatest loss of data of a chapter.
+pub(crate) fn chapter_rpo(chapter: &ChapterRecord) -> Option<Measured> {
+    let measured = judged_failovers(chapter).filter_map(|failover| failover.rpo_seconds);
+    greatest(measured, chapter.info.rpo_objective_seconds)
+}
+
+fn greatest(
+    measured: impl Iterator<Item = f64>,
+    objective_seconds: Option<f64>,
+) -> Option<Measured> {
+    measured.max_by(f64::total_cmp).map(|seconds| Measured {
+        seconds,
+        objective_seconds,
+    })
 }
 
 /// The recovery of a drill that matters most: one that missed its objective, else the longest.
-pub(crate) fn drill_rto(drill: &DrillRecord) -> Option<Rto> {
-    let all = drill.chapters.iter().filter_map(chapter_rto);
+pub(crate) fn drill_rto(drill: &DrillRecord) -> Option<Measured> {
+    most_serious(drill.chapters.iter().filter_map(chapter_rto))
+}
+
+/// The loss of a drill that matters most: one that missed its objective, else the greatest.
+pub(crate) fn drill_rpo(drill: &DrillRecord) -> Option<Measured> {
+    most_serious(drill.chapters.iter().filter_map(chapter_rpo))
+}
+
+fn most_serious(all: impl Iterator<Item = Measured>) -> Option<Measured> {
     all.max_by(|a, b| {
         let missed = (!a.is_met()).cmp(&!b.is_met());
         missed.then(a.seconds.total_cmp(&b.seconds))
@@ -74,8 +93,22 @@ pub(crate) fn wall_seconds(drill: &DrillRecord) -> Option<f64> {
     drill.wall.map(|wall| wall.seconds)
 }
 
+/// How many drills came to each verdict: `3 passed (1 flaky), 1 failed`.
+pub(crate) fn counts(drills: &[DrillRecord]) -> String {
+    let flaky = drills.iter().filter(|drill| drill.flaky).count();
+    let counts = tally(drills).into_iter().map(|(verdict, count)| {
+        let name = verdict_name(verdict);
+        if verdict == Verdict::Passed && flaky > 0 {
+            format!("{count} {name} ({flaky} flaky)")
+        } else {
+            format!("{count} {name}")
+        }
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// How many drills came to each verdict, in the order in which people read them.
-pub(crate) fn tally(drills: &[DrillRecord]) -> Vec<(Verdict, usize)> {
+fn tally(drills: &[DrillRecord]) -> Vec<(Verdict, usize)> {
     let order = [
         Verdict::Passed,
         Verdict::Failed,

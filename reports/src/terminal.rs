@@ -8,7 +8,7 @@
 //!
 //! - a live line where a person watches: how many drills ended, and what runs now;
 //! - in real time, a line at the start and the end of each drill, also in a log file;
-//! - in virtual time only drills that did not pass, since all is over in a moment.
+//! - in virtual time only drills that did not pass, at all or at once, since all is over in a moment.
 //!
 //! **Invariant:** a line is written in one piece, when its drill has ended, so that drills that run
 //! side by side never mix.
@@ -67,7 +67,10 @@ pub struct Terminal {
 #[derive(Default)]
 struct Running {
     doing: String,
+    /// The first failure of the present try.
     cause: Option<String>,
+    /// How many tries there were before the present one.
+    tries: u32,
 }
 
 impl Terminal {
@@ -110,6 +113,7 @@ impl Terminal {
                 }
                 Ok(())
             }
+            EventKind::DrillRetried { failure, .. } => self.again(drill, failure.as_ref()),
             EventKind::DrillFinished {
                 verdict,
                 failure,
@@ -186,6 +190,11 @@ impl Terminal {
         self.blame(drill, failure);
         let state = self.running.remove(drill).unwrap_or_default();
         self.advance();
+        if state.tries > 0 && verdict == Verdict::Passed {
+            let note = format!("passed on try {}", state.tries + 1);
+            let word = summary::flaky_word(self.look);
+            return self.line(&format!("{word}  {}  {note}", one_line(drill)));
+        }
         let (told, note) = match verdict {
             Verdict::Passed | Verdict::Skipped => (self.tells_all, human(wall.seconds)),
             Verdict::Failed | Verdict::Inconclusive | Verdict::Aborted => {
@@ -194,6 +203,21 @@ impl Terminal {
             }
         };
         self.tell_if(told, verdict, drill, &note)
+    }
+
+    /// A try has ended, and the drill is tried again.
+    fn again(&mut self, drill: &str, failure: Option<&Failure>) -> io::Result<()> {
+        self.blame(drill, failure);
+        let Some(state) = self.running.get_mut(drill) else {
+            return Ok(());
+        };
+        state.tries += 1;
+        let (cause, tries) = (state.cause.take().unwrap_or_default(), state.tries);
+        let word = summary::retry_word(self.look);
+        self.line(&format!(
+            "{word}  {}  try {tries}: {cause}",
+            one_line(drill)
+        ))
     }
 
     /// Keeps the first failure of a running drill for the line at its end.

@@ -26,6 +26,14 @@ pub(crate) fn human(seconds: f64) -> String {
     }
 }
 
+/// A span of lost writes as people say it: like [`human`], but nothing is `0s`.
+pub(crate) fn loss(seconds: f64) -> String {
+    if whole_millis(seconds) == 0 {
+        return "0s".to_owned();
+    }
+    human(seconds)
+}
+
 /// Whole milliseconds, and 0 for what is negative or no number.
 fn whole_millis(seconds: f64) -> u64 {
     u64::try_from((span(seconds).as_micros() + 500) / 1000).unwrap_or(u64::MAX)
@@ -78,6 +86,7 @@ mod tests {
         for (seconds, text) in cases {
             assert_eq!(human(seconds), text, "{seconds}");
         }
+        assert_eq!((loss(0.0), loss(59.0)), ("0s".to_owned(), "59s".to_owned()));
     }
 
     #[test]

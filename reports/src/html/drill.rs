@@ -4,20 +4,20 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use sitedrill_model::Verdict;
 use sitedrill_model::event::Stream;
-use sitedrill_model::record::{ChapterRecord, DrillRecord, StepRecord, TranscriptLine};
+use sitedrill_model::record::{ChapterRecord, DrillRecord, RunRecord, StepRecord, TranscriptLine};
 
 use crate::measure::{drill_rto, site_seconds, verdict_name};
 use crate::text::{cap, one_line, plain};
 use crate::timeline::start_of;
 use crate::units::{human, offset};
 
-use super::{badge, fact, failover, is_problem, timeline};
+use super::{badge, badge_of, fact, failover, is_problem, timeline, tries};
 
 /// The longest transcript shown with a step.
 const MAX_TRANSCRIPT_BYTES: usize = 20_000;
 
 /// A drill as a section that unfolds.
-pub(super) fn details(drill: &DrillRecord, index: usize) -> Markup {
+pub(super) fn details(record: &RunRecord, drill: &DrillRecord, index: usize) -> Markup {
     let sites: Vec<_> = drill
         .sites
         .iter()
@@ -35,6 +35,7 @@ pub(super) fn details(drill: &DrillRecord, index: usize) -> Markup {
                     p { strong { "Not run: " } (one_line(reason)) }
                 }
                 (facts(drill))
+                (tries::all(record, drill))
                 (sites_table(drill))
                 div id={ "drill-" (index) "-timeline" } {
                     @for chapter in &drill.chapters {
@@ -49,7 +50,7 @@ pub(super) fn details(drill: &DrillRecord, index: usize) -> Markup {
 fn headline(drill: &DrillRecord) -> Markup {
     html! {
         summary {
-            (badge(drill.verdict))
+            (badge_of(drill))
             span class="name" { (one_line(&drill.info.name)) }
             span class="right small soft" {
                 @if let Some(rto) = drill_rto(drill) { "RTO " (human(rto.seconds)) " · " }
@@ -116,7 +117,7 @@ fn chapter_section(
                 p { (one_line(&chapter.info.summary)) }
                 p class="small soft" { (one_line(&chapter.info.requirements.join(", "))) }
             }
-            (failover::all(chapter))
+            (failover::all(chapter, start))
             (invariants(chapter))
             h4 { "Timeline" }
             (timeline::table(chapter, sites, start))

@@ -1,18 +1,19 @@
-//! A failover as bars: the recovery against its objective, and the steps it was made of.
+//! A failover as bars: the recovery against its objective, and the steps it was made of; and what it lost, in words.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
-use sitedrill_model::event::{FailoverMeasurement, StepDuration};
+use sitedrill_model::event::{FailoverMeasurement, Marker, MarkerEvidence, StepDuration};
 use sitedrill_model::record::ChapterRecord;
 
 use crate::measure::cleanup_start;
 use crate::text::one_line;
-use crate::units::human;
+use crate::units::{human, loss, offset};
 
 /// How many colours the style sheet has for steps.
 const COLORS: usize = 9;
 
-/// The failovers of a chapter with their measures.
-pub(super) fn all(chapter: &ChapterRecord) -> Markup {
+/// The failovers of a chapter with their measures. Times count from the start of the drill.
+pub(super) fn all(chapter: &ChapterRecord, start: Option<Timestamp>) -> Markup {
     let cleanup = cleanup_start(chapter);
     html! {
         @for failover in &chapter.failovers {
@@ -28,6 +29,11 @@ pub(super) fn all(chapter: &ChapterRecord) -> Markup {
             (gauge(failover, objective))
             (steps(&failover.steps))
             (downtime(failover))
+            @if let Some(evidence) = &failover.markers {
+                @let objective = chapter.info.rpo_objective_seconds.filter(|_| !is_cleanup);
+                (data(failover, evidence, objective))
+                (markers(evidence, start))
+            }
         }
     }
 }
@@ -110,6 +116,60 @@ fn downtime(failover: &FailoverMeasurement) -> Markup {
                     @match machine.seconds {
                         Some(seconds) => strong { (human(seconds)) },
                         None => strong class="minus" { "did not come back" },
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The loss of data against its objective.
+fn data(
+    failover: &FailoverMeasurement,
+    evidence: &MarkerEvidence,
+    objective: Option<f64>,
+) -> Markup {
+    let seconds = failover.rpo_seconds;
+    let is_missed = match (seconds, objective) {
+        (Some(seconds), Some(objective)) => seconds > objective,
+        (None, Some(_)) => !evidence.machines.is_empty(),
+        (_, None) => false,
+    };
+    html! {
+        p {
+            "RPO "
+            strong class=[is_missed.then_some("minus")] { (seconds.map_or_else(|| "not known".to_owned(), loss)) }
+            @match objective {
+                Some(objective) => { " of " (loss(objective)) }
+                None => span class="soft" { " (no objective)" }
+            }
+            @if let Some(records) = failover.records_lost {
+                span class="soft" { ", " (records) " markers lost" }
+            }
+            span class="soft" { "; each machine writes one every " (human(evidence.interval_seconds)) }
+        }
+    }
+}
+
+/// What each machine wrote last and found first.
+fn markers(evidence: &MarkerEvidence, start: Option<Timestamp>) -> Markup {
+    let name = |marker: &Marker| {
+        let at = start.map_or_else(String::new, |start| {
+            format!(" {}", offset(start, marker.at))
+        });
+        format!("#{}{at}", marker.number)
+    };
+    html! {
+        @if !evidence.machines.is_empty() {
+            p class="small" {
+                span class="soft" { "Data: " }
+                @for (index, machine) in evidence.machines.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    (one_line(&machine.vm)) " last wrote " strong { (name(&machine.written)) } " and found "
+                    @match (&machine.found, machine.records_lost) {
+                        (Some(found), _) => strong { (name(found)) },
+                        (None, Some(_)) => strong class="minus" { "nothing" },
+                        (None, None) => strong class="minus" { "nobody knows what" },
                     }
                 }
             }

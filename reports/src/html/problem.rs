@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use sitedrill_model::Failure;
 use sitedrill_model::record::{DrillRecord, RunRecord};
 
-use crate::failure::{Found, all_of, cause, context, evidence, place, repeat_command};
+use crate::failure::{Found, all_of, cause, context, evidence, place, repeat_command, repeat_seed};
 use crate::measure::{kind_name, verdict_name};
 use crate::text::{one_line, plain};
 use crate::timeline::start_of;
@@ -46,7 +46,7 @@ fn of_drill(record: &RunRecord, drill: &DrillRecord, index: usize) -> Markup {
             }
             @for found in &found { (failure(found, drill, start)) }
             @if let Some(run) = &record.run {
-                h4 { "Repeat (seed " (run.seed) ")" }
+                h4 { "Repeat (seed " (repeat_seed(drill, run)) ")" }
                 pre { (repeat_command(drill, run)) }
             }
             p class="small" { a href={ "#drill-" (index) "-timeline" } { "Timeline and transcripts of this drill" } }
@@ -54,7 +54,8 @@ fn of_drill(record: &RunRecord, drill: &DrillRecord, index: usize) -> Markup {
     }
 }
 
-fn failure(found: &Found<'_>, drill: &DrillRecord, start: Option<Timestamp>) -> Markup {
+/// One failure: where, what, and the evidence.
+pub(super) fn failure(found: &Found<'_>, drill: &DrillRecord, start: Option<Timestamp>) -> Markup {
     html! {
         div class="failure" {
             p {

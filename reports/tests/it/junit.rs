@@ -5,10 +5,10 @@ use sitedrill_model::record::RunRecord;
 use sitedrill_model::{FailureKind, Verdict};
 use sitedrill_reports::junit;
 
-use crate::support::{cut_off_at, drill, hostile, name, nothing, record, with_drills};
+use crate::support::{cut_off_at, drill, hostile, lossy, name, nothing, record, with_drills};
 
 /// The start tags of an element, in order.
-fn tags<'x>(xml: &'x str, element: &str) -> Vec<&'x str> {
+pub(crate) fn tags<'x>(xml: &'x str, element: &str) -> Vec<&'x str> {
     let open = format!("<{element} ");
     let starts = xml.match_indices(&open).map(|(at, _)| &xml[at..]);
     starts
@@ -17,19 +17,20 @@ fn tags<'x>(xml: &'x str, element: &str) -> Vec<&'x str> {
 }
 
 /// The value of an attribute of a start tag.
-fn attribute<'x>(tag: &'x str, name: &str) -> Option<&'x str> {
+pub(crate) fn attribute<'x>(tag: &'x str, name: &str) -> Option<&'x str> {
     let open = format!(" {name}=\"");
     let from = tag.find(&open)? + open.len();
     tag[from..].split('"').next()
 }
 
 /// The elements of a case in the order in which they start.
-fn children(case: &str) -> Vec<&str> {
+pub(crate) fn children(case: &str) -> Vec<&str> {
     let known = [
         "properties",
         "skipped",
         "error",
         "failure",
+        "flakyFailure",
         "system-out",
         "system-err",
     ];
@@ -43,7 +44,7 @@ fn children(case: &str) -> Vec<&str> {
 }
 
 /// The cases of a report, from start tag to end tag.
-fn cases(xml: &str) -> Vec<&str> {
+pub(crate) fn cases(xml: &str) -> Vec<&str> {
     let starts = xml.match_indices("<testcase ").map(|(at, _)| &xml[at..]);
     starts
         .map(|rest| {
@@ -291,4 +292,14 @@ fn an_empty_record_is_still_a_report() {
     let root = tags(&xml, "testsuites")[0];
     assert_eq!(attribute(root, "tests"), Some("0"));
     assert_eq!(junit(&RunRecord::default()), xml);
+}
+
+#[test]
+fn the_loss_of_data_is_a_property_beside_its_objective() {
+    let text = junit(&with_drills(vec![lossy()]));
+    for (name, value) in [("rpoSeconds", "60.000"), ("rpoObjectiveSeconds", "0.000")] {
+        let property = format!("<property name=\"{name}\" value=\"{value}\"/>");
+        assert!(text.contains(&property), "{text}");
+    }
+    assert!(!junit(&with_drills(vec![drill("site-loss")])).contains("rpo"));
 }

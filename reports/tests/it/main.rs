@@ -4,4 +4,5 @@ mod junit;
 mod samples;
 mod support;
 mod terminal;
+mod tries;
 mod web;

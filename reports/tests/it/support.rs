@@ -31,6 +31,19 @@ pub(crate) fn drill(name: &str) -> DrillRecord {
     found.expect("the sample has a drill of this name")
 }
 
+/// The passed drill as if its first failover had lost a minute of one machine, and all of the other.
+pub(crate) fn lossy() -> DrillRecord {
+    let mut drill = drill("operations-api");
+    let failover = &mut drill.chapters[0].failovers[0];
+    failover.rpo_seconds = Some(60.0);
+    failover.records_lost = Some(60);
+    let markers = failover.markers.as_mut();
+    let machines = &mut markers.expect("the sample has markers").machines;
+    machines[0].records_lost = Some(60);
+    (machines[1].found, machines[1].records_lost) = (None, Some(35));
+    drill
+}
+
 /// The sample's run with other drills.
 pub(crate) fn with_drills(drills: Vec<DrillRecord>) -> RunRecord {
     RunRecord { drills, ..record() }
@@ -71,6 +84,29 @@ pub(crate) fn cut_off_at(last: fn(&EventKind) -> bool) -> RunRecord {
     let end = events.iter().position(|event| last(&event.kind));
     let end = end.expect("the sample has an event of this kind");
     RunRecord::from_events(&events[..end])
+}
+
+/// The passed drill, which failed in its first try as the failed one did.
+pub(crate) fn flaky() -> RunRecord {
+    let (mut passed, mut failed) = (drill("operations-api"), drill("safety-check"));
+    failed.info.name.clone_from(&passed.info.name);
+    passed.flaky = true;
+    passed.attempt = 2;
+    passed.attempts = vec![failed];
+    let mut record = with_drills(vec![passed]);
+    if let Some(end) = &mut record.end {
+        (end.verdict, end.exit_code) = (Verdict::Passed, 0);
+    }
+    record
+}
+
+/// The failed drill, which also could not tell when it was tried again.
+pub(crate) fn never_passed() -> RunRecord {
+    let (mut failed, mut other) = (drill("safety-check"), drill("site-loss"));
+    other.info.name.clone_from(&failed.info.name);
+    other.attempt = 2;
+    failed.attempts = vec![other];
+    with_drills(vec![failed])
 }
 
 /// A record without drills and without an end.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use sitedrill_model::event::{Event, EventKind, TimeMode};
 use sitedrill_reports::{Look, Terminal, summary};
 
-use crate::support::{cut_off_at, events, hostile, nothing, record};
+use crate::support::{cut_off_at, drill, events, hostile, lossy, nothing, record, with_drills};
 
 /// A stream that a test can read.
 #[derive(Clone, Default)]
@@ -24,7 +24,7 @@ impl Write for Shared {
     }
 }
 
-fn talk(events: &[Event]) -> String {
+pub(crate) fn talk(events: &[Event]) -> String {
     let stream = Shared::default();
     let mut terminal = Terminal::new(Box::new(stream.clone()), Look::default());
     for event in events {
@@ -98,9 +98,18 @@ fn a_line_has_verdict_time_on_the_sites_measured_rto_and_time_here() {
     let words: Vec<_> = line.unwrap_or_default().split_whitespace().collect();
     assert_eq!(
         words.join(" "),
-        "PASS operations-api 2m52s rto 48.2s of 5m (41 ms)"
+        "PASS operations-api 2m52s rto 48.2s of 5m rpo 0s of 0s (41 ms)"
     );
     assert!(text.contains("rto 48.2s over 30s"), "{text}");
+}
+
+#[test]
+fn a_loss_above_its_objective_is_said_and_no_objective_for_data_takes_no_room() {
+    let text = summary(&with_drills(vec![lossy()]), Look::default());
+    assert!(text.contains("rpo 1m over 0s"), "{text}");
+    let text = summary(&with_drills(vec![drill("site-loss")]), Look::default());
+    assert!(!text.contains("rpo"), "{text}");
+    assert!(text.contains("45s    (10 ms)"), "{text}");
 }
 
 #[test]

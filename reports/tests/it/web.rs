@@ -4,7 +4,7 @@ use sitedrill_model::Verdict;
 use sitedrill_model::event::EventKind;
 use sitedrill_reports::html;
 
-use crate::support::{cut_off_at, drill, hostile, nothing, record, with_drills};
+use crate::support::{cut_off_at, drill, hostile, lossy, nothing, record, with_drills};
 
 #[test]
 fn nothing_is_loaded_and_nothing_runs() {
@@ -115,4 +115,19 @@ fn a_failing_number_stays_within_its_bar() {
     drill.chapters[0].failovers[0].rto_seconds = Some(f64::MAX);
     let page = html(&with_drills(vec![drill]));
     assert!(!page.contains("NaN%") && !page.contains("inf%"));
+}
+
+#[test]
+fn what_was_lost_stands_with_its_objective_and_the_markers_that_tell_it() {
+    let page = html(&with_drills(vec![lossy()]));
+    for wanted in [
+        "<td class=\"num failed\">1m<span class=\"soft\"> of 0s</span></td>",
+        "<strong class=\"minus\">1m</strong> of 0s",
+        ", 60 markers lost",
+        "each machine writes one every 1s",
+        "pg-a-vm-1 last wrote <strong>#34 +00:34.000</strong> and found <strong>#34 +00:34.000</strong>",
+        "found <strong class=\"minus\">nothing</strong>",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
 }

@@ -66,9 +66,14 @@ pub struct RunArgs {
     /// How many drills run at once [default: one a core in virtual time, all of them in real time, two on real control planes].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Start no further drill once one has not passed.
+    /// Start no further drill once one has not passed in any of its tries.
     #[arg(long)]
     pub fail_fast: bool,
+    /// Try a drill that failed or was inconclusive up to N times more, on fresh sites. If it passes then, it has passed,
+    /// and every report marks it as flaky. Each try has a seed of its own, since in virtual time the same seed would give
+    /// the same end; `--seed` with the one in the report repeats that try.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retries: u32,
     /// What is done by hand.
     #[command(flatten)]
     pub by_hand: HandArgs,

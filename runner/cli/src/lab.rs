@@ -8,6 +8,7 @@ pub mod composition;
 pub mod controllers;
 pub mod disturb;
 pub mod lie;
+pub mod markers;
 pub mod mutation;
 pub mod open;
 pub mod pace;
@@ -43,7 +44,7 @@ pub struct LabConfig {
     pub provider: Provider,
     /// How time passes.
     pub time: TimeMode,
-    /// The seed of the run; each drill derives its own from it.
+    /// The seed of the run, or of a try that takes its place; each drill derives its own from it.
     pub seed: u64,
     /// What to do with transcripts.
     pub snapshots: SnapshotMode,
@@ -63,12 +64,19 @@ pub struct Voice {
 impl Voice {
     /// The voice of the drill of this name.
     pub fn new(drill: &str, time: TimeMode, sink: EventSink) -> Self {
-        let clock = LateClock::default();
-        if time == TimeMode::Real {
-            clock.start(&system());
-        }
+        let clock = late_clock(time);
         Self {
             emitter: Emitter::new(drill, clock.now(), sink),
+            clock,
+        }
+    }
+
+    /// The voice of the next try of the same drill, on sites of its own with a clock of their own.
+    #[must_use]
+    pub fn of_next_try(&self, time: TimeMode) -> Self {
+        let clock = late_clock(time);
+        Self {
+            emitter: self.emitter.on_clock(clock.now()),
             clock,
         }
     }
@@ -77,6 +85,15 @@ impl Voice {
     pub fn say(&self, kind: EventKind) {
         self.emitter.emit(None, kind);
     }
+}
+
+/// The clock of sites that do not exist yet: what is said before is stamped with real time where that is theirs.
+fn late_clock(time: TimeMode) -> LateClock {
+    let clock = LateClock::default();
+    if time == TimeMode::Real {
+        clock.start(&system());
+    }
+    clock
 }
 
 /// What a drill came to, and a failure that belongs to none of its chapters.
@@ -182,6 +199,7 @@ fn target(lab: &Composition, open: Option<&OpenLab>, drill: &Drill, config: &Lab
             config.snapshots,
         )),
         disturber: Arc::new(lab.disturber()),
+        markers: Some(Arc::new(lab.markers())),
         pace: None,
     }
 }

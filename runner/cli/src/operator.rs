@@ -1,4 +1,4 @@
-//! Operators' commands, run in this process.
+//! What operators do, in this process: their commands, and their own ways to the sites.
 
 use async_trait::async_trait;
 use pgctl::{Finished, Outcome, Output};
@@ -20,6 +20,15 @@ pub struct InProcess {
 
 #[async_trait]
 impl Operator for InProcess {
+    fn client(&self, actor: &str, site: &str) -> Result<kube::Client, TargetError> {
+        let context = (self.context)(actor);
+        let found = context.site(site).map(|it| it.client.clone());
+        found.ok_or_else(|| TargetError {
+            attempt: format!("reach site {site}: operators do not know it"),
+            source: None,
+        })
+    }
+
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult {
         let context = (self.context)(actor);
         let mut output = Forward {

@@ -4,6 +4,7 @@ pub mod folder;
 pub mod pool;
 pub mod repeat;
 pub mod resume;
+pub mod verdicts;
 
 use std::io;
 use std::path::PathBuf;
@@ -31,8 +32,10 @@ pub struct RunConfig {
     pub lab: LabConfig,
     /// How many drills run at once.
     pub jobs: usize,
-    /// Start no further drill once one has not passed.
+    /// Start no further drill once one has not passed in any of its tries.
     pub fail_fast: bool,
+    /// How often a drill that did not pass is tried again.
+    pub retries: u32,
     /// The folder of the reports.
     pub out: PathBuf,
     /// The name of this very run.

@@ -11,6 +11,7 @@ use sitedrill_model::{Failure, FailureKind, Verdict};
 
 use crate::Target;
 use crate::actors;
+use crate::beats;
 use crate::core::{ALWAYS, Input};
 use crate::faults;
 use crate::objects::span;
@@ -107,6 +108,7 @@ async fn prepare<'s>(
     shutdown: &mut Shutdown<'_>,
 ) -> Result<&'s Observer, Failure> {
     let shared = scene.shared;
+    beats::check(scenario, scene.target)?;
     let work = async {
         let observer = scene.observer.as_ref().map_err(Clone::clone)?;
         let ensured = scene.target.fixture.ensure(&scenario.given).await;
@@ -130,10 +132,6 @@ async fn prepare<'s>(
             }
             _ => failure,
         })??;
-    if scenario.objectives.rpo.is_some() {
-        let what = "rpo not measured: this drill has no data markers".to_owned();
-        shared.emit(EventKind::Prepared { what });
-    }
     Ok(observer)
 }
 
@@ -153,7 +151,8 @@ async fn play(
     };
     let now = shared.now();
     shared.change(|core| (core.arm(now), ()));
-    in_time(shared, act(&stage, shutdown)).await;
+    let acted = beats::beside(&stage, act(&stage, shutdown));
+    in_time(shared, acted).await;
     shared.core().clean_up();
     pause_on_failure(&stage, shutdown).await;
     // First, so that what `always` does meets sites that work.

@@ -28,6 +28,7 @@ pub(crate) use waits::{WaitId, Waited};
 
 use crate::conditions::{Facts, lock_key};
 use crate::objects::{self, Change, Key, Objects};
+use crate::target::Beat;
 use crate::{kinds, notes};
 use board::State;
 use waits::Waits;
@@ -188,6 +189,12 @@ impl Core {
         }
         self.judge_waits(None, now);
         out
+    }
+
+    /// Takes in what machines found and wrote. Nothing that is waited for depends on it.
+    #[must_use = "the events are the only trace of what was taken in"]
+    pub(crate) fn beat(&mut self, beats: &[Beat], now: Timestamp) -> Vec<EventKind> {
+        self.act.beat(beats, now, &self.objects, &self.history)
     }
 
     /// The chapter that runs.

@@ -28,6 +28,15 @@ impl Emitter {
         }
     }
 
+    /// The same numbering under another clock: that of the fresh sites on which a drill is tried again.
+    #[must_use]
+    pub fn on_clock(&self, now: Now) -> Self {
+        Self {
+            now,
+            ..self.clone()
+        }
+    }
+
     /// Emits an event of a chapter, or of the drill itself.
     pub fn emit(&self, chapter: Option<usize>, kind: EventKind) {
         self.forward(Event {

@@ -5,6 +5,7 @@
 //!
 //! - [`target`]: everything the engine is handed;
 //! - `drill`, `chapter`, `actors`, `steps`: what is done, from the whole to the single step;
+//! - `beats`: markers that machines write meanwhile, where a scenario has an RPO objective;
 //! - `observer`: lists and watches of all sites, turned into one ordered stream of changes;
 //! - `core`: the one synchronous place that takes every change and every step's end in turn;
 //! - `conditions`, `invariants`, `measure`, `notes`: pure judgement of what the core holds.
@@ -23,6 +24,7 @@ pub mod emitter;
 pub mod target;
 
 mod actors;
+mod beats;
 mod chapter;
 mod conditions;
 mod core;
@@ -46,6 +48,6 @@ mod waiting;
 pub use drill::run_drill;
 pub use emitter::Emitter;
 pub use target::{
-    CommandOutcome, CommandResult, Disturber, EventSink, Fixture, Now, Operator, OutputSink, Pace,
-    Site, SnapshotVerdict, Snapshots, Target, TargetError,
+    Beat, CommandOutcome, CommandResult, Disturber, EventSink, Fixture, Markers, Now, Operator,
+    OutputSink, Pace, Site, SnapshotVerdict, Snapshots, Target, TargetError,
 };

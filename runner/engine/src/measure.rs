@@ -1,22 +1,28 @@
-//! How long failovers took: from the request to `running` on the target, step by step and machine by machine. Pure.
+//! How long failovers took: from the request to `running` on the target, step by step and machine by machine. And what
+//! they lost, where machines write data markers. Pure.
 //!
 //! The request is the start of the command that created the Failover; where none did, the time it was first seen.
 //! Only failovers that began while the actors acted are measured; those of `given` and `always` are housekeeping.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sitedrill_model::event::{FailoverMeasurement, StepDuration, StepId};
+use sitedrill_model::event::{FailoverMeasurement, MarkerEvidence, StepDuration, StepId};
 use sitedrill_model::scenario::{Action, ObjectKind, Objectives};
 use sitedrill_model::{Failure, FailureKind, SeenValue};
 
 mod downtime;
 mod requests;
+mod rpo;
+mod writers;
 
 use crate::core::History;
 use crate::objects::{self, Change, Key, Objects, seconds_between, span};
+use crate::target::Beat;
 use requests::Requests;
+use writers::Writers;
 
 /// The failovers of a chapter.
 #[derive(Default)]
@@ -27,6 +33,8 @@ pub(crate) struct Measure {
     is_open: bool,
     requests: Requests,
     tracked: BTreeMap<Key, Tracked>,
+    /// What machines wrote and found, and how often they write; `None` where there is no RPO objective.
+    markers: Option<(Writers, Duration)>,
 }
 
 struct Tracked {
@@ -51,6 +59,13 @@ impl Measure {
             aliases,
             ..Self::default()
         }
+    }
+
+    /// Measures what is lost, too, from markers that are written this often.
+    #[must_use]
+    pub(crate) fn with_markers(mut self, interval: Duration) -> Self {
+        self.markers = Some((Writers::default(), interval));
+        self
     }
 
     /// From now on, failovers are measured.
@@ -90,7 +105,21 @@ impl Measure {
             ObjectKind::ProtectionGroup => self.group_changed(change),
             _ => return Vec::new(),
         }
-        self.ended(Tracked::is_settled, objects, history)
+        self.settled(objects, history)
+    }
+
+    /// Takes in what machines found and wrote; answers with the failovers that could not be measured without it.
+    pub(crate) fn beat(
+        &mut self,
+        beats: &[Beat],
+        now: Timestamp,
+        objects: &Objects,
+        history: &History,
+    ) -> Vec<FailoverMeasurement> {
+        if let Some((writers, _)) = &mut self.markers {
+            writers.beat(beats, now);
+        }
+        self.settled(objects, history)
     }
 
     /// The failovers that ended and were not settled; for the end of a chapter.
@@ -99,11 +128,18 @@ impl Measure {
         objects: &Objects,
         history: &History,
     ) -> Vec<FailoverMeasurement> {
-        self.ended(Tracked::is_terminal, objects, history)
+        self.ended(|_, _, it| it.is_terminal(), objects, history)
     }
 
-    /// The failures of the RTO objective, if there is one.
+    /// The failures of the objectives, where there are any.
     pub(crate) fn missed(&self, objectives: &Objectives, now: Timestamp) -> Vec<Failure> {
+        let mut missed = self.missed_rto(objectives, now);
+        let lost = self.measured();
+        missed.extend(lost.filter_map(|it| rpo::missed(it, objectives)));
+        missed
+    }
+
+    fn missed_rto(&self, objectives: &Objectives, now: Timestamp) -> Vec<Failure> {
         let Some(rto) = objectives.rto.map(|rto| rto.as_secs_f64()) else {
             return Vec::new();
         };
@@ -121,17 +157,27 @@ impl Measure {
         missed.collect()
     }
 
-    /// The failure of an RTO objective that no failover was held against.
-    pub(crate) fn never_checked(&self, objectives: &Objectives) -> Option<Failure> {
-        objectives.rto?;
-        let measured = self.tracked.values().filter_map(|it| it.measured.as_ref());
-        if measured.into_iter().any(|it| it.rto_seconds.is_some()) {
-            return None;
-        }
-        let message = "rto: no failover was measured that it could be judged on";
-        let mut failure = Failure::new(FailureKind::NeverChecked, message);
-        failure.location.clone_from(&objectives.location);
-        Some(failure)
+    /// The failures of objectives that no failover was held against.
+    pub(crate) fn never_checked(&self, objectives: &Objectives) -> Vec<Failure> {
+        let any = |is_told: fn(&FailoverMeasurement) -> bool| self.measured().any(is_told);
+        let held = [
+            ("rto", objectives.rto, any(|it| it.rto_seconds.is_some())),
+            ("rpo", objectives.rpo, any(|it| it.rpo_seconds.is_some())),
+        ];
+        let idle = held
+            .into_iter()
+            .filter(|(_, objective, is_told)| objective.is_some() && !is_told);
+        let failures = idle.map(|(name, ..)| {
+            let message = format!("{name}: no failover was measured that it could be judged on");
+            let mut failure = Failure::new(FailureKind::NeverChecked, message);
+            failure.location.clone_from(&objectives.location);
+            failure
+        });
+        failures.collect()
+    }
+
+    fn measured(&self) -> impl Iterator<Item = &FailoverMeasurement> {
+        self.tracked.values().filter_map(|it| it.measured.as_ref())
     }
 
     fn failover_changed(&mut self, change: &Change, objects: &Objects) {
@@ -181,16 +227,24 @@ impl Measure {
         }
     }
 
+    /// Measures the failovers of which nothing more is to be expected.
+    fn settled(&mut self, objects: &Objects, history: &History) -> Vec<FailoverMeasurement> {
+        let is_settled = |this: &Self, key: &Key, it: &Tracked| {
+            it.is_settled() && this.has_seen_markers(key, it, objects)
+        };
+        self.ended(is_settled, objects, history)
+    }
+
     fn ended(
         &mut self,
-        is_ready: impl Fn(&Tracked) -> bool,
+        is_ready: impl Fn(&Self, &Key, &Tracked) -> bool,
         objects: &Objects,
         history: &History,
     ) -> Vec<FailoverMeasurement> {
         let ready = self
             .tracked
             .iter()
-            .filter(|(_, it)| it.measured.is_none() && is_ready(it));
+            .filter(|(key, it)| it.measured.is_none() && is_ready(self, key, it));
         let ready: Vec<Key> = ready.map(|(key, _)| key.clone()).collect();
         let measured = ready.into_iter().map(|key| {
             let measurement = self.measurement(&key, objects, history);
@@ -209,6 +263,7 @@ impl Measure {
         history: &History,
     ) -> FailoverMeasurement {
         let tracked = &self.tracked[key];
+        let markers = self.evidence(key, tracked, objects);
         let asked = self.requests.claim(&tracked.candidates, &key.name);
         let requested_at = asked.unwrap_or(tracked.first_seen);
         let group = self.group_key(&tracked.target, &key.namespace, &tracked.group);
@@ -224,7 +279,34 @@ impl Measure {
             rto_seconds: running_at.map(|at| seconds_between(requested_at, at)),
             steps: tracked.steps(),
             downtime: downtime::of_group(&group, tracked.first_seen, objects, history),
+            rpo_seconds: markers.as_ref().and_then(rpo::seconds),
+            records_lost: markers.as_ref().and_then(rpo::records),
+            markers,
         }
+    }
+
+    /// What the markers of the group's machines say of a failover that has moved it.
+    fn evidence(&self, key: &Key, tracked: &Tracked, objects: &Objects) -> Option<MarkerEvidence> {
+        let (writers, interval) = self.markers.as_ref()?;
+        if tracked.phase() != "Succeeded" || tracked.ran_there {
+            return None;
+        }
+        let group = self.group_key(&tracked.target, &key.namespace, &tracked.group);
+        let machines = downtime::members(&group, objects).into_iter();
+        let machines = machines.filter_map(|(namespace, vm)| {
+            writers.lost((&namespace, &vm), &group.site, tracked.first_seen)
+        });
+        Some(MarkerEvidence {
+            interval_seconds: interval.as_secs_f64(),
+            machines: machines.collect(),
+        })
+    }
+
+    /// Whether every machine that has come to run on the target has told what it found there.
+    fn has_seen_markers(&self, key: &Key, tracked: &Tracked, objects: &Objects) -> bool {
+        let evidence = self.evidence(key, tracked, objects);
+        let mut machines = evidence.iter().flat_map(|it| &it.machines);
+        machines.all(|machine| machine.records_lost.is_some())
     }
 
     fn group_key(&self, target: &str, namespace: &str, group: &str) -> Key {

@@ -355,6 +355,7 @@ fn spoken_of(condition: &Condition) -> Vec<Spoken> {
 fn named(action: &Action) -> Vec<Spoken> {
     let of = |object: &ObjectRef| vec![(object.kind, object.namespace.clone())];
     match action {
+        Action::Failover(order) => vec![(ObjectKind::Failover, Some(order.namespace.clone()))],
         Action::Patch(patch) => of(&patch.object),
         Action::Delete(object) => of(object),
         Action::Observe(observe) => of(&observe.object),

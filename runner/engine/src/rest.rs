@@ -1,7 +1,9 @@
 //! Requests for one resource of one site, with objects as plain JSON.
 
 use futures::Stream;
-use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams, WatchParams};
+use kube::core::params::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, WatchParams,
+};
 use kube::core::{ApiResource, DynamicObject, Request, Resource as _, WatchEvent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -80,6 +82,18 @@ impl Rest {
     ) -> kube::Result<impl Stream<Item = kube::Result<WatchEvent<Lean>>> + use<>> {
         let request = self.request().watch(&WatchParams::default(), from);
         self.client.request_events::<Lean>(built(request)?).await
+    }
+
+    /// Creates an object, and answers with what the site made of it.
+    pub(crate) async fn create(&self, manifest: &Value) -> kube::Result<Value> {
+        let manifest = serde_json::to_vec(manifest).map_err(kube::Error::SerdeError)?;
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let request = self.request().create(&params, manifest);
+        let created = self.client.request(built(request)?).await?;
+        Ok(self.tidied(created))
     }
 
     /// Merge-patches an object, or only its status.

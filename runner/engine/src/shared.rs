@@ -50,14 +50,22 @@ impl Shared {
 
     /// Changes the core, emits what it says, and rings.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Core) -> (Vec<EventKind>, T)) -> T {
+        let result = self.change_quietly(change);
+        self.bell.notify_waiters();
+        result
+    }
+
+    /// Changes what nobody waits for in the core, and emits what it says.
+    pub(crate) fn change_quietly<T>(
+        &self,
+        change: impl FnOnce(&mut Core) -> (Vec<EventKind>, T),
+    ) -> T {
         let mut core = self.core();
         let (events, result) = change(&mut core);
         let chapter = core.act().index;
         for event in events {
             self.emitter.emit(chapter, event);
         }
-        drop(core);
-        self.bell.notify_waiters();
         result
     }
 

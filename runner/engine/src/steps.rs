@@ -10,7 +10,9 @@ mod apply;
 mod await_;
 mod delete;
 mod expect;
+mod failover;
 mod observe;
+mod outcome;
 mod patch;
 mod pgctl;
 mod program;
@@ -83,6 +85,7 @@ async fn run_resolved(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcom
         Action::Measure(it) => limited(within, step, save::measure(it, step, stage)).await,
         Action::Fault(it) => crate::faults::inject(it, step, stage).await,
         Action::Lift(name) => crate::faults::lift(name, step, stage).await,
+        Action::Failover(it) => failover::run(it, id, step, stage).await,
         Action::Pgctl(it) => limited(within, step, pgctl::run(it, id, step, stage)).await,
         Action::Program(it) => limited(within, step, program::run(it, id, step, stage)).await,
         Action::Patch(it) => limited(within, step, patch::run(it, step, stage)).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sitedrill_model::event::{Event, SiteInfo, Stream};
+use sitedrill_model::event::{Event, Marker, SiteInfo, Stream};
 use sitedrill_model::scenario::{Command, Fault, Given};
 
 /// The time of the sites.
@@ -29,6 +29,8 @@ pub struct Target {
     pub snapshots: Arc<dyn Snapshots>,
     /// Breaks things on purpose.
     pub disturber: Arc<dyn Disturber>,
+    /// Has machines write data markers; `None` where nobody can.
+    pub markers: Option<Arc<dyn Markers>>,
     /// Follows the drill by hand; `None` where it goes at its own pace.
     pub pace: Option<Arc<dyn Pace>>,
 }
@@ -50,9 +52,20 @@ pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 /// Takes lines of a command as they are printed.
 pub type OutputSink = Arc<dyn Fn(Stream, &str) + Send + Sync>;
 
-/// Runs operators' commands.
+/// Acts in the names of actors: runs their commands, and has their ways to the sites.
 #[async_trait]
 pub trait Operator: Send + Sync {
+    /// The client with which an actor speaks to a site by itself, in its own name.
+    ///
+    /// # Errors
+    /// The site is not one of those that operators reach.
+    fn client(&self, _actor: &str, site: &str) -> Result<kube::Client, TargetError> {
+        Err(TargetError {
+            attempt: format!("reach site {site}: operators have no clients here"),
+            source: None,
+        })
+    }
+
     /// Runs pgctl with these words in the name of an actor, and says how it ended.
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult;
 
@@ -181,4 +194,27 @@ pub trait Disturber: Send + Sync {
 
     /// Ends a fault, and says in one line how it is known to be gone.
     async fn lift(&self, name: &str) -> Result<String, TargetError>;
+}
+
+/// Has machines write data markers, by which it is told after a failover what was lost.
+#[async_trait]
+pub trait Markers: Send + Sync {
+    /// Lets every machine that runs find its last marker and write the next one. A machine that cannot be asked is left
+    /// out.
+    async fn beat(&self) -> Vec<Beat>;
+}
+
+/// What one machine found and wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The site at which it runs, by canonical name.
+    pub site: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub vm: String,
+    /// The newest marker that it had before it wrote.
+    pub found: Option<Marker>,
+    /// What it wrote; `None` where that was not acknowledged.
+    pub wrote: Option<Marker>,
 }

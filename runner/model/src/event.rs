@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::DrillKind;
 use crate::{Failure, Location, Verdict};
 
+pub use self::markers::{Marker, MarkerEvidence, VmMarkers};
+
+mod markers;
+
 /// The version of the event and record formats. Grows when a reader must know of a change.
 pub const FORMAT: u32 = 1;
 
@@ -118,9 +122,20 @@ pub enum EventKind {
         /// What it came to.
         verdict: Verdict,
     },
+    /// A drill did not pass, its sites are gone, and it is tried again on fresh ones. What follows belongs to the next try.
+    DrillRetried {
+        /// What the try that ended came to.
+        verdict: Verdict,
+        /// A failure outside every chapter.
+        failure: Option<Failure>,
+        /// The seed of the drill in its next try.
+        seed: u64,
+        /// How long the try that ended took on the machine that ran it.
+        wall: Wall,
+    },
     /// A drill ended; its sites are gone.
     DrillFinished {
-        /// What it came to.
+        /// What it came to; of a drill that was tried again, its last try.
         verdict: Verdict,
         /// A failure outside every chapter: a site did not come up, or did not go away.
         failure: Option<Failure>,
@@ -219,7 +234,7 @@ pub struct DrillInfo {
     pub requirements: Vec<String>,
     /// SHA-256 of the file's bytes, hex.
     pub sha256: String,
-    /// The seed of this drill, derived from the run's seed and the drill's name.
+    /// The seed of this drill, derived from the run's seed and the drill's name; of another try, see [`crate::try_seed`].
     pub seed: u64,
 }
 
@@ -375,6 +390,16 @@ pub struct FailoverMeasurement {
     pub steps: Vec<StepDuration>,
     /// Downtime of each machine.
     pub downtime: Vec<VmDowntime>,
+    /// RPO: the span of acknowledged writes that were not found on the target, in seconds, of the machine that lost most.
+    /// `None` where it was not asked for, or cannot be told of a machine that wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_seconds: Option<f64>,
+    /// The most acknowledged markers that a machine lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_lost: Option<u64>,
+    /// What the RPO comes from; `None` where no markers were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub markers: Option<MarkerEvidence>,
 }
 
 /// How long a step of a failover took.

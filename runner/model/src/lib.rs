@@ -29,5 +29,5 @@ pub use load::{LoadError, Loaded, LoadedDrill, load};
 pub use location::Location;
 pub use problem::Problem;
 pub use schema::schema;
-pub use seed::derive_seed;
+pub use seed::{derive_seed, try_seed};
 pub use verdict::{Failure, FailureKind, SeenValue, Verdict};

@@ -20,6 +20,7 @@ use self::step::{Block, Scope};
 mod duration;
 mod expression;
 mod fact;
+mod failover;
 mod fault;
 mod given;
 mod links;

@@ -59,10 +59,19 @@ pub struct RunEnd {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DrillRecord {
-    /// What the drill is.
+    /// What the drill is, with the seed of this try.
     pub info: DrillInfo,
     /// Its verdict; `Aborted` while it has not ended.
     pub verdict: Verdict,
+    /// Whether it passed only when it was tried again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub flaky: bool,
+    /// Which of its tries this is, from 1: the one that passed, or else the first that led to the verdict.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub attempt: u32,
+    /// All its other tries in their order; none of these has tries of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Self>,
     /// Why it was skipped.
     pub skipped: Option<String>,
     /// Its sites.
@@ -75,6 +84,26 @@ pub struct DrillRecord {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Of the machine that ran it.
     pub wall: Option<Wall>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == first()
 }
 
 /// Everything that is known of a chapter.

@@ -14,10 +14,12 @@ use crate::Location;
 use crate::event::TimeMode;
 
 pub use self::expression::{Cel, Expression, Reading, SITES};
+pub use self::failover::{FailoverOrder, StepTimeouts};
 pub use self::fault::{Calls, Controller, Fault, FaultStep, StartFailure};
 pub use self::program::{Command, Program, ProgramEnd};
 
 mod expression;
+mod failover;
 mod fault;
 mod program;
 
@@ -255,6 +257,8 @@ pub enum Action {
     Pgctl(Pgctl),
     /// Start a program.
     Program(Program),
+    /// Create a Failover and wait for its end.
+    Failover(FailoverOrder),
     /// Merge-patch an object.
     Patch(Patch),
     /// Server-side apply a manifest on a site.
@@ -291,7 +295,7 @@ pub struct Pgctl {
     pub expect: ExpectedOutcome,
 }
 
-/// How a command must end. Outcomes are data: a refusal that was expected is a pass.
+/// How a command or a Failover must end. Outcomes are data: a refusal that was expected is a pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExpectedOutcome {

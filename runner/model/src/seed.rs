@@ -19,6 +19,17 @@ pub fn derive_seed(seed: u64, name: &str) -> u64 {
         .fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
+/// The seed of the run that a try of its drills takes the place of, tries counted from 1.
+///
+/// The first try has the run's own. In virtual time the same seed would give the same end again, so each other try has
+/// a seed of its own, with which a run of the drill repeats it.
+pub fn try_seed(run_seed: u64, number: u32) -> u64 {
+    match number {
+        0 | 1 => run_seed,
+        number => derive_seed(run_seed, &format!("try {number}")),
+    }
+}
+
 /// SHA-256 of these pieces in order, in hex.
 pub(crate) fn sha256_hex<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> String {
     let mut digest = Sha256::new();
@@ -34,7 +45,7 @@ pub(crate) fn sha256_hex<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{derive_seed, sha256_hex};
+    use super::{derive_seed, sha256_hex, try_seed};
 
     #[test]
     fn derived_seeds_stay_what_they_were() {
@@ -44,6 +55,13 @@ mod tests {
         );
         assert_ne!(derive_seed(7, "a"), derive_seed(8, "a"));
         assert_ne!(derive_seed(7, "a"), derive_seed(7, "b"));
+    }
+
+    #[test]
+    fn the_first_try_is_the_run_itself_and_every_other_has_its_own_seed() {
+        assert_eq!(try_seed(7, 1), 7);
+        assert_eq!(try_seed(7, 2), derive_seed(7, "try 2"));
+        assert_ne!(try_seed(7, 2), try_seed(7, 3));
     }
 
     #[test]

@@ -20,11 +20,13 @@ use crate::source::Source;
 pub(crate) use self::at::{At, Pos};
 pub(crate) use self::block::BlockFile;
 pub(crate) use self::either::{Code, Count, OneInvariant, OneOrMany, OwnInvariant, SnapshotName};
+pub(crate) use self::failover::{Failover, Timeouts};
 pub(crate) use self::fault::Fault;
 
 mod at;
 mod block;
 mod either;
+mod failover;
 mod fault;
 
 /// The part of a file that says what the file is.
@@ -166,7 +168,7 @@ pub(crate) struct Step {
     pub(crate) delete: Option<At<Target>>,
     /// Wait for a fact that somebody else causes. Needs `within`.
     pub(crate) r#await: Option<At<Fact>>,
-    /// Check a fact: now, or `within` a time. Beside `pgctl`: how the command must end.
+    /// Check a fact: now, or `within` a time. Beside `pgctl` and `failover`: how it must end.
     pub(crate) expect: Option<At<Fact>>,
     /// Record the values that fields of an object go through.
     pub(crate) observe: Option<At<Observe>>,
@@ -187,8 +189,8 @@ pub(crate) struct Step {
     pub(crate) kubectl: Option<At<Kubectl>>,
     /// Run a line in `sh`, with `kubectl` and `pgctl` set up for the sites. Needs `within`, and real time.
     pub(crate) shell: Option<At<String>>,
-    /// Not in this version.
-    pub(crate) failover: Option<At<Value>>,
+    /// Create a Failover, without pgctl and its front door, and wait for its end. Needs `within`.
+    pub(crate) failover: Option<At<Failover>>,
     /// Break something on purpose, until it is lifted or the drill ends. With `within`, wait until it is seen to work.
     pub(crate) fault: Option<At<Fault>>,
     /// End the fault of this name, and see that it is gone.
@@ -308,7 +310,7 @@ pub(crate) struct Save {
 
 /// A fact that a step checks or waits for. Its keys say which:
 /// `object` with `matches` or `absent`; `kind` with `count`; `observed` with `sequence`;
-/// `lock` with `is`; `cel`; `actor`; beside `pgctl` one of `outcome`, `refused`, `failed`;
+/// `lock` with `is`; `cel`; `actor`; beside `pgctl` and `failover` one of `outcome`, `refused`, `failed`;
 /// and beside `kubectl` and `shell` some of `exitCode`, `contains`, `matches`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -23,6 +23,22 @@ pub enum Verdict {
     Failed,
 }
 
+impl Verdict {
+    /// What the tries of one drill, in their order, come to: passed once the last of them has, else the worst of all.
+    /// One that failed must not end as inconclusive because its last try could not tell.
+    pub fn of_tries(tries: impl IntoIterator<Item = Self>) -> Self {
+        let tries = tries.into_iter();
+        tries
+            .reduce(|before, last| match last {
+                Self::Passed => last,
+                Self::Skipped | Self::Inconclusive | Self::Aborted | Self::Failed => {
+                    before.max(last)
+                }
+            })
+            .unwrap_or(Self::Skipped)
+    }
+}
+
 /// Why a check did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FailureKind {
@@ -128,4 +144,19 @@ pub struct SeenValue {
     pub at: Timestamp,
     /// The value, as text.
     pub value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{self, Failed, Inconclusive, Passed, Skipped};
+
+    #[test]
+    fn tries_pass_once_the_last_of_them_has_and_are_else_as_bad_as_the_worst() {
+        let of = |tries: &[Verdict]| Verdict::of_tries(tries.iter().copied());
+        assert_eq!(of(&[Failed, Inconclusive, Passed]), Passed);
+        assert_eq!(of(&[Failed, Inconclusive]), Failed);
+        assert_eq!(of(&[Inconclusive, Inconclusive]), Inconclusive);
+        assert_eq!(of(&[Passed]), Passed);
+        assert_eq!(of(&[]), Skipped);
+    }
 }

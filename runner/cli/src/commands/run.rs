@@ -99,6 +99,7 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
         },
         drills,
         fail_fast: args.fail_fast,
+        retries: args.retries,
         out: args
             .out
             .unwrap_or_else(|| PathBuf::from("sitedrill-runs").join(&run_id)),
@@ -218,6 +219,9 @@ fn repeat(args: &RunArgs) -> String {
     words.extend(args.select.tags.iter().map(|tag| format!("--tag {tag}")));
     words.extend(args.select.shard.map(|shard| format!("--shard {shard}")));
     words.extend(args.repeat.map(|count| format!("--repeat {count}")));
+    if args.retries > 0 {
+        words.push(format!("--retries {}", args.retries));
+    }
     words.join(" ")
 }
 

@@ -19,6 +19,7 @@ use tracing::Instrument as _;
 use super::chain;
 use super::controllers::{Birth, Process};
 use super::disturb::LabDisturber;
+use super::markers::LabMarkers;
 use super::mutation::Mutation;
 use super::rights::grant;
 use super::wire::{Party, Wires};
@@ -224,6 +225,13 @@ impl Composition {
             wires: self.wires.clone().unwrap_or_default(),
             processes: self.processes.clone(),
             active: Mutex::default(),
+        }
+    }
+
+    /// Has the machines write data markers.
+    pub fn markers(&self) -> LabMarkers {
+        LabMarkers {
+            world: self.world.clone(),
         }
     }
 

@@ -28,11 +28,13 @@ pub enum Mutation {
     OutputLineChanged,
     /// Machines take far longer to start than the objectives allow.
     TooSlow,
+    /// Storage acknowledges what no other site has got.
+    ReplicaNotWritten,
 }
 
 impl Mutation {
     /// Every mutation with its name.
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 17] = [
         ("lock-ignored", Self::Decision(Sabotage::IgnoreLock)),
         (
             "safety-check-skipped",
@@ -51,6 +53,7 @@ impl Mutation {
         ("phase-rewritten", Self::PhaseRewritten),
         ("output-line-changed", Self::OutputLineChanged),
         ("rto-exceeded", Self::TooSlow),
+        ("replica-not-written", Self::ReplicaNotWritten),
         (
             "rollback-after-start",
             Self::Decision(Sabotage::RollBackAfterStart),
@@ -90,7 +93,11 @@ impl Mutation {
                 Some((Lie::Frozen(Arc::default()), calls))
             }
             Self::EventMissing => Some((Lie::NothingCreated, calls(&["create"], "events"))),
-            Self::Decision(_) | Self::WrongHolder | Self::OutputLineChanged | Self::TooSlow => None,
+            Self::Decision(_)
+            | Self::WrongHolder
+            | Self::OutputLineChanged
+            | Self::TooSlow
+            | Self::ReplicaNotWritten => None,
         }
     }
 
@@ -107,15 +114,27 @@ impl Mutation {
                 wires.add(rule);
             }
         }
-        if self == Self::TooSlow {
-            let slow = ["primary", "dr"].map(|site| Fault::Slow {
-                site: site.to_owned(),
-                factor: SLOW,
-            });
-            for fault in slow {
-                // A drill without this site is slow at the other one.
-                let _ = world.knobs().inject(fault);
-            }
+        for fault in self.faults() {
+            // A drill without this site is disturbed at the other one.
+            let _ = world.knobs().inject(fault);
+        }
+    }
+
+    /// What is wrong with the world.
+    fn faults(self) -> Vec<Fault> {
+        let sites = ["primary", "dr"].map(str::to_owned).into_iter();
+        match self {
+            Self::TooSlow => sites
+                .map(|site| Fault::Slow { site, factor: SLOW })
+                .collect(),
+            Self::ReplicaNotWritten => sites.map(|site| Fault::SilentLoss { site }).collect(),
+            Self::Decision(_)
+            | Self::WrongHolder
+            | Self::AuditDeleted
+            | Self::PhaseRewritten
+            | Self::StatusNeverUpdated
+            | Self::EventMissing
+            | Self::OutputLineChanged => Vec::new(),
         }
     }
 }

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use sitedrill_model::event::{DrillInfo, Event, EventKind, TimeMode, Wall};
 use sitedrill_model::scenario::Drill;
-use sitedrill_model::{Failure, FailureKind, LoadedDrill, Verdict};
+use sitedrill_model::{Failure, FailureKind, LoadedDrill, Verdict, derive_seed, try_seed};
 
-use super::{RunConfig, worst};
+use super::RunConfig;
+use super::verdicts::Verdicts;
 use crate::clock::wall_now;
 use crate::lab::{LabConfig, Voice, run_in_lab};
 use crate::signals::Shutdown;
@@ -71,6 +72,7 @@ struct Shared {
     drills: Vec<Selected>,
     lab: LabConfig,
     fail_fast: bool,
+    retries: u32,
     next: AtomicUsize,
     stopped: AtomicBool,
     shutdown: Shutdown,
@@ -85,6 +87,7 @@ impl Pool {
             drills,
             lab: config.lab.clone(),
             fail_fast: config.fail_fast,
+            retries: config.retries,
             next: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             shutdown: shutdown.clone(),
@@ -103,17 +106,16 @@ impl Pool {
 
     /// Hands on every event until all threads have ended, and gives the worst verdict.
     pub fn drain(self, take: &mut impl FnMut(Vec<Event>) -> io::Result<()>) -> io::Result<Verdict> {
-        let mut verdicts = Vec::new();
+        let mut verdicts = Verdicts::default();
         while let Ok(first) = self.events.recv() {
             self.collect();
             let batch: Vec<Event> = iter::once(first).chain(self.events.try_iter()).collect();
-            verdicts.extend(batch.iter().filter_map(|event| match &event.kind {
-                EventKind::DrillFinished { verdict, .. } => Some(*verdict),
-                _ => None,
-            }));
+            for event in &batch {
+                verdicts.take(event);
+            }
             take(batch)?;
         }
-        Ok(worst(verdicts))
+        Ok(verdicts.worst())
     }
 
     #[expect(
@@ -139,7 +141,7 @@ fn work(shared: &Shared, sender: &Sender<Event>) {
             voice.say(EventKind::DrillSkipped { info, reason });
             continue;
         }
-        let verdict = run_one(selected, shared, &voice);
+        let verdict = run_one(selected, shared, voice);
         if shared.fail_fast && verdict > Verdict::Passed {
             shared.stopped.store(true, Ordering::Relaxed);
         }
@@ -157,14 +159,60 @@ fn reason_to_skip(selected: &Selected, shared: &Shared) -> Option<String> {
     stopped.then(|| "an earlier drill did not pass, and --fail-fast was given".to_owned())
 }
 
-fn run_one(selected: &Selected, shared: &Shared, voice: &Voice) -> Verdict {
-    let started = tokio::time::Instant::now();
+/// Runs a drill, again and again where it does not pass, up to the number of tries it has.
+fn run_one(selected: &Selected, shared: &Shared, mut voice: Voice) -> Verdict {
     let info = selected.info.clone();
     voice.say(EventKind::DrillStarted {
         info,
         wall: wall_now(),
     });
-    let run = || run_in_lab(&selected.drill, &shared.lab, voice, &shared.shutdown);
+    let mut tries = Vec::new();
+    let mut number = 1;
+    loop {
+        let (verdict, failure, wall) = one_try(selected, shared, number, &voice);
+        tries.push(verdict);
+        let is_last = number > shared.retries || shared.shutdown.is_asked_for();
+        if is_last || !may_pass_next_time(verdict) {
+            voice.say(EventKind::DrillFinished {
+                verdict,
+                failure,
+                wall,
+            });
+            return Verdict::of_tries(tries);
+        }
+        number += 1;
+        let seed = try_seed(shared.lab.seed, number);
+        voice.say(EventKind::DrillRetried {
+            verdict,
+            failure,
+            seed: derive_seed(seed, &selected.drill.name),
+            wall,
+        });
+        voice = voice.of_next_try(shared.lab.time);
+    }
+}
+
+/// Whether another try makes sense: one that was stopped from outside was not meant to go on.
+fn may_pass_next_time(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Failed | Verdict::Inconclusive => true,
+        Verdict::Passed | Verdict::Skipped | Verdict::Aborted => false,
+    }
+}
+
+/// One try of a drill, on sites of its own.
+fn one_try(
+    selected: &Selected,
+    shared: &Shared,
+    number: u32,
+    voice: &Voice,
+) -> (Verdict, Option<Failure>, Wall) {
+    let started = tokio::time::Instant::now();
+    let lab = LabConfig {
+        seed: try_seed(shared.lab.seed, number),
+        ..shared.lab.clone()
+    };
+    let run = || run_in_lab(&selected.drill, &lab, voice, &shared.shutdown);
     let (verdict, failure) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
         .unwrap_or_else(|panic| {
             let message = format!(
@@ -180,12 +228,7 @@ fn run_one(selected: &Selected, shared: &Shared, voice: &Voice) -> Verdict {
         finished: wall_now(),
         seconds: started.elapsed().as_secs_f64(),
     };
-    voice.say(EventKind::DrillFinished {
-        verdict,
-        failure,
-        wall,
-    });
-    verdict
+    (verdict, failure, wall)
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {

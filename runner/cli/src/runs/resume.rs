@@ -12,7 +12,8 @@ use sitedrill_model::record::RunRecord;
 use sitedrill_model::{Failure, FailureKind, Verdict};
 
 use super::folder::RunFolder;
-use super::{Ran, of_run, worst};
+use super::verdicts::Verdicts;
+use super::{Ran, of_run};
 use crate::Exit;
 use crate::clock::wall_now;
 
@@ -58,12 +59,12 @@ pub fn resume(path: &Path) -> io::Result<Ran> {
 }
 
 fn end_of(events: &[Event]) -> Event {
-    let verdicts = events.iter().filter_map(|event| match &event.kind {
-        EventKind::DrillFinished { verdict, .. } => Some(*verdict),
-        _ => None,
-    });
+    let mut verdicts = Verdicts::default();
+    for event in events {
+        verdicts.take(event);
+    }
     // A run that was killed is never better than aborted, whatever its drills had come to.
-    let verdict = worst(verdicts).max(Verdict::Aborted);
+    let verdict = verdicts.worst().max(Verdict::Aborted);
     of_run(
         1,
         EventKind::RunFinished {
@@ -110,6 +111,10 @@ fn open_drills(events: &[Event]) -> Vec<Open> {
             EventKind::ChapterFinished { .. } => drill.chapter = None,
             EventKind::StepStarted { step, .. } => drill.steps.push(step.clone()),
             EventKind::StepFinished { step, .. } => drill.steps.retain(|it| it != step),
+            EventKind::DrillRetried { .. } => {
+                drill.chapter = None;
+                drill.steps.clear();
+            }
             EventKind::DrillFinished { .. } | EventKind::DrillSkipped { .. } => {
                 open.remove(name);
             }

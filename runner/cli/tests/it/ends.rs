@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sitedrill_model::Verdict;
+use sitedrill_model::record::RunRecord;
+
 use crate::program::run;
 
 /// A drill that would go on for an hour of real time, and cleans up after itself.
@@ -59,14 +62,20 @@ impl Running {
 
     /// Waits until the events say this.
     fn until(&self, text: &str) {
+        self.until_all_of(&[text]);
+    }
+
+    /// Waits until one event says all of this.
+    fn until_all_of(&self, texts: &[&str]) {
         let events = self.out.join("events.jsonl");
+        let is_said = |event: &str| texts.iter().all(|text| event.contains(text));
         for _ in 0..1200 {
-            if fs::read_to_string(&events).is_ok_and(|it| it.contains(text)) {
+            if fs::read_to_string(&events).is_ok_and(|it| it.lines().any(is_said)) {
                 return;
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        panic!("the run never said {text}");
+        panic!("the run never said {texts:?}");
     }
 
     fn signal(&self, name: &str) {
@@ -168,6 +177,32 @@ fn a_killed_run_is_completed_by_resume() {
     assert_eq!(again.code, 130, "a second time changes nothing");
     let same = fs::read_to_string(out.join("record.json")).unwrap();
     assert!(record == same, "a second time changes nothing");
+}
+
+#[test]
+fn a_run_that_is_killed_in_its_second_try_keeps_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let fails_once = LONG.replacen(
+        "    - fault:",
+        "    - shell: test -e once || { touch once; exit 1; }\n      within: 1m\n    - fault:",
+        1,
+    );
+    let running = Running::start_drill(folder.path(), &fails_once, &["--retries", "1"]);
+    // The first try skips its sleep.
+    running.until_all_of(&["stepStarted", "sleep 1h because"]);
+    running.signal("-KILL");
+    let (_, _, out) = running.end();
+    let resumed = run(&["run", "--resume", &out.display().to_string()]);
+    assert_eq!(resumed.code, 1, "{}{}", resumed.stdout, resumed.stderr);
+    let record = fs::read_to_string(out.join("record.json")).unwrap();
+    let record: RunRecord = serde_json::from_str(&record).unwrap();
+    let drill = &record.drills[0];
+    assert_eq!((drill.verdict, drill.attempt), (Verdict::Failed, 1));
+    let killed = &drill.attempts[0];
+    assert_eq!((killed.verdict, killed.attempt), (Verdict::Aborted, 2));
+    let chapter = killed.chapters.first().expect("the second try had begun");
+    assert_eq!(chapter.verdict, Verdict::Aborted);
+    assert!(out.join("junit.xml").is_file());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The program as its users call it.
 
 mod ends;
+mod orders;
 mod program;
 mod programs;
 mod repeat;
+mod retries;
 mod same_seed;
 mod selection;
 mod selftest;

@@ -9,11 +9,12 @@ use crate::program::run;
 use crate::scenarios;
 
 /// The record of a run under this seed, without what its fields named `wall` hold. Its drills race for a lock, kill
-/// controllers, and break and silence watches.
+/// controllers, break and silence watches, and write data markers.
 fn record(out: &Path, seed: &str) -> Value {
-    let [lock, api] = ["lock", "api"].map(|it| scenarios().join(it).display().to_string());
+    let [lock, api, two] =
+        ["lock", "api", "two-site"].map(|it| scenarios().join(it).display().to_string());
     let folder = out.display().to_string();
-    let exit = run(&["run", &lock, &api, "--seed", seed, "--out", &folder]);
+    let exit = run(&["run", &lock, &api, &two, "--seed", seed, "--out", &folder]);
     assert_eq!(exit.code, 0, "{}", exit.stderr);
     let text = fs::read_to_string(out.join("record.json")).expect("a run leaves a record");
     let mut record = serde_json::from_str(&text).expect("a record is JSON");

@@ -20,11 +20,12 @@ fn the_baseline_drill_kills_what_it_looks_at() {
         "phase-rewritten",
         "output-line-changed",
         "rto-exceeded",
+        "replica-not-written",
     ];
     let ended = selftest("guide/1-baseline-failover.yaml", &kills);
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     assert!(
-        ended.stdout.contains("5 of 5 mutations killed"),
+        ended.stdout.contains("6 of 6 mutations killed"),
         "{}",
         ended.stdout
     );

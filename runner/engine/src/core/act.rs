@@ -10,9 +10,11 @@ use sitedrill_model::{Failure, FailureKind, Location, Verdict};
 
 use super::own::Own;
 use super::{Board, History, Recording, variables};
+use crate::beats;
 use crate::invariants::InForce;
 use crate::measure::Measure;
 use crate::objects::{Change, Objects};
+use crate::target::Beat;
 
 /// The chapter that runs.
 pub(crate) struct Act {
@@ -80,7 +82,10 @@ impl Act {
             index: Some(index),
             began: now,
             board: Board::of(scenario),
-            measure: Measure::new(aliases.clone()),
+            measure: match scenario.objectives.rpo {
+                Some(_) => Measure::new(aliases.clone()).with_markers(beats::INTERVAL),
+                None => Measure::new(aliases.clone()),
+            },
             wanted: scenario.invariants.clone(),
             own: Own::of(scenario),
             objectives: scenario.objectives.clone(),
@@ -169,6 +174,18 @@ impl Act {
         let measured = self.measure.observe(change, objects, history);
         out.extend(measured.into_iter().map(EventKind::FailoverMeasured));
         self.watch_over(change, out);
+    }
+
+    pub(super) fn beat(
+        &mut self,
+        beats: &[Beat],
+        now: Timestamp,
+        objects: &Objects,
+        history: &History,
+    ) -> Vec<EventKind> {
+        let measured = self.measure.beat(beats, now, objects, history);
+        let measured = measured.into_iter();
+        measured.map(EventKind::FailoverMeasured).collect()
     }
 
     pub(super) fn tick(&mut self, now: Timestamp, out: &mut Vec<EventKind>) {

@@ -39,7 +39,7 @@ pub(super) fn of_group(
 }
 
 /// The machines of a group as namespace and name, sorted: those it names, and those that carry its label.
-fn members(group: &Key, objects: &Objects) -> Vec<(String, String)> {
+pub(super) fn members(group: &Key, objects: &Objects) -> Vec<(String, String)> {
     let object = objects.get(group);
     let named = object.and_then(|it| it.pointer("/spec/virtualMachines")?.as_array());
     let named = named.into_iter().flatten().filter_map(|member| {

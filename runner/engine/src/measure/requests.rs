@@ -28,6 +28,8 @@ enum Asks {
     Command(Vec<String>),
     /// A manifest of this name.
     Manifest(String),
+    /// A Failover of this group, whose name is known when it has been created.
+    Order(String),
 }
 
 impl Requests {
@@ -37,6 +39,10 @@ impl Requests {
             Action::Apply(apply) => match objects::string(&apply.manifest, "/metadata/name") {
                 Some(name) => Asks::Manifest(name.to_owned()),
                 None => return,
+            },
+            Action::Failover(order) => match &order.name {
+                Some(name) => Asks::Manifest(name.clone()),
+                None => Asks::Order(order.group.clone()),
             },
             _ => return,
         };
@@ -69,11 +75,12 @@ impl Requests {
         }
     }
 
-    /// The steps that may have asked for a failover that is seen first now: commands about the group that still run,
-    /// and manifests of this name, which may have been written some time before they are seen.
+    /// The steps that may have asked for a failover that is seen first now: commands and orders about the group that
+    /// still run, and manifests of this name, which may have been written some time before they are seen.
     pub(super) fn candidates(&self, failover: &str, group: &str) -> Vec<usize> {
         let requests = self.0.iter().enumerate().filter(|(_, it)| match &it.asks {
             Asks::Command(words) => it.is_running && words.iter().any(|word| word == group),
+            Asks::Order(wanted) => it.is_running && wanted == group,
             Asks::Manifest(name) => name == failover,
         });
         requests.map(|(index, _)| index).collect()
@@ -83,7 +90,7 @@ impl Requests {
     /// that has not asked for another one.
     pub(super) fn claim(&mut self, candidates: &[usize], failover: &str) -> Option<Timestamp> {
         let names_it = |index: &&usize| match &self.0[**index].asks {
-            Asks::Command(_) => self.0[**index].printed.contains(failover),
+            Asks::Command(_) | Asks::Order(_) => self.0[**index].printed.contains(failover),
             Asks::Manifest(_) => true,
         };
         let by_name = candidates.iter().find(names_it);

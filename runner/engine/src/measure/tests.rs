@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sitedrill_model::scenario::{Apply, ExpectedOutcome, Pgctl, Sleep};
+use sitedrill_model::scenario::{
+    Apply, ExpectedOutcome, FailoverOrder, Pgctl, Sleep, StepTimeouts,
+};
 
 use super::*;
 use crate::core::{Core, Input, Source};
@@ -170,6 +172,9 @@ fn a_failover_is_measured_from_its_command_to_running_on_the_target() {
         rto_seconds: Some(30.0),
         steps,
         downtime,
+        rpo_seconds: None,
+        records_lost: None,
+        markers: None,
     };
     assert_eq!(play.measured(), vec![expected]);
     assert_eq!(play.failures(), vec![]);
@@ -281,4 +286,31 @@ fn a_manifest_asks_for_the_failover_of_its_name_and_a_sleep_for_none() {
     requests.started(&id("b"), &Action::Sleep(sleep), at(4));
     assert_eq!(requests.candidates("fo-1", "pg-a"), [0]);
     assert_eq!(requests.claim(&[0], "fo-1"), Some(at(3)));
+}
+
+#[test]
+fn an_order_asks_for_the_failover_of_its_name_or_for_the_one_that_it_says_it_has_created() {
+    let order = |name: Option<&str>| {
+        Action::Failover(FailoverOrder {
+            site: "quorum".to_owned(),
+            namespace: NAMESPACE.to_owned(),
+            name: name.map(str::to_owned),
+            group: "pg-a".to_owned(),
+            to: "cluster2".to_owned(),
+            force: false,
+            timeouts: StepTimeouts::default(),
+            expect: ExpectedOutcome::Success,
+        })
+    };
+    let mut requests = Requests::default();
+    for (seconds, actor) in [(1, "a"), (2, "b")] {
+        requests.started(&id(actor), &order(None), at(seconds));
+    }
+    requests.started(&id("c"), &order(Some("by-hand")), at(3));
+    requests.printed(&id("b"), "failover.siterecovery.trilio.io/fo-1 created");
+    assert_eq!(requests.candidates("fo-1", "pg-b"), Vec::<usize>::new());
+    let candidates = requests.candidates("fo-1", "pg-a");
+    assert_eq!(requests.claim(&candidates, "fo-1"), Some(at(2)));
+    let candidates = requests.candidates("by-hand", "pg-a");
+    assert_eq!(requests.claim(&candidates[2..], "by-hand"), Some(at(3)));
 }

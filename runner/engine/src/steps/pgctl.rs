@@ -1,13 +1,13 @@
 //! `pgctl`: runs an operator's command and compares its end, and its transcript, with what the scenario says.
 
+use sitedrill_model::Failure;
 use sitedrill_model::event::{StepId, StepOutcome};
 use sitedrill_model::scenario::{ExpectedOutcome, Pgctl, Step};
-use sitedrill_model::{Failure, FailureKind};
 
 use super::transcript::{self, TAIL};
-use super::{Stage, failed, passed};
+use super::{Stage, failed, outcome, passed};
+use crate::CommandResult;
 use crate::core::Input;
-use crate::{CommandOutcome, CommandResult};
 
 pub(super) async fn run(pgctl: &Pgctl, id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
     let (output, transcript) = transcript::open(id, stage);
@@ -26,82 +26,38 @@ pub(super) async fn run(pgctl: &Pgctl, id: &StepId, step: &Step, stage: &Stage<'
     }
 }
 
+/// The exit code must say the same as the words.
 fn is_expected(expected: &ExpectedOutcome, result: &CommandResult) -> bool {
-    match (expected, &result.outcome) {
-        (
-            ExpectedOutcome::Success,
-            CommandOutcome::Done | CommandOutcome::NoOp | CommandOutcome::Forced,
-        )
-        | (ExpectedOutcome::NoOp, CommandOutcome::NoOp)
-        | (ExpectedOutcome::Forced, CommandOutcome::Forced) => result.exit_code == 0,
-        (
-            ExpectedOutcome::Refused { reason, holder },
-            CommandOutcome::Refused {
-                reason: given,
-                holder: named,
-                message: _,
-            },
-        ) => reason == given && (holder.is_none() || holder == named) && result.exit_code != 0,
-        (ExpectedOutcome::Failed { message }, CommandOutcome::Failed { message: given }) => {
-            given.contains(message.as_str()) && result.exit_code != 0
-        }
-        _ => false,
-    }
+    let ends_well = match expected {
+        ExpectedOutcome::Success | ExpectedOutcome::NoOp | ExpectedOutcome::Forced => true,
+        ExpectedOutcome::Refused { .. } | ExpectedOutcome::Failed { .. } => false,
+    };
+    outcome::is_expected(expected, &result.outcome, false) && (result.exit_code == 0) == ends_well
 }
 
 fn differs(pgctl: &Pgctl, result: &CommandResult, lines: &[String]) -> Failure {
-    let (expected, seen) = (wanted(&pgctl.expect), shown(result));
-    let command = pgctl.args.join(" ");
-    let message = format!("`pgctl {command}` ended otherwise: expected {expected}, was {seen}");
-    let mut failure = Failure::new(FailureKind::OutcomeDiffers, message);
+    let seen = shown(result);
+    let command = format!("`pgctl {}`", pgctl.args.join(" "));
+    let mut failure = outcome::differs(&command, &pgctl.expect, seen.clone());
     let tail = lines.len().saturating_sub(TAIL);
     let tail = lines[tail..].join("\n");
-    failure.diff = Some(format!("- {expected}\n+ {seen}"));
-    failure.last_seen = Some(if tail.is_empty() {
-        seen
-    } else {
-        format!("{seen}\n{tail}")
-    });
-    failure.expected = Some(expected);
+    if !tail.is_empty() {
+        failure.last_seen = Some(format!("{seen}\n{tail}"));
+    }
     failure
 }
 
-fn wanted(expected: &ExpectedOutcome) -> String {
-    match expected {
-        ExpectedOutcome::Success => "success".to_owned(),
-        ExpectedOutcome::NoOp => "nothing to do".to_owned(),
-        ExpectedOutcome::Forced => "forced".to_owned(),
-        ExpectedOutcome::Refused {
-            reason,
-            holder: None,
-        } => format!("refused: {reason}"),
-        ExpectedOutcome::Refused {
-            reason,
-            holder: Some(holder),
-        } => format!("refused: {reason}, held by {holder}"),
-        ExpectedOutcome::Failed { message } => format!("failed with `{message}`"),
-    }
-}
-
 fn shown(result: &CommandResult) -> String {
-    let code = result.exit_code;
-    match &result.outcome {
-        CommandOutcome::Done => format!("success, exit code {code}"),
-        CommandOutcome::NoOp => format!("nothing to do, exit code {code}"),
-        CommandOutcome::Forced => format!("forced, exit code {code}"),
-        CommandOutcome::Refused { reason, holder, .. } => {
-            let holder = holder
-                .as_ref()
-                .map_or_else(String::new, |it| format!(", held by {it}"));
-            format!("refused: {reason}{holder}, exit code {code}")
-        }
-        CommandOutcome::Failed { message } => format!("failed: {message}, exit code {code}"),
-    }
+    let (outcome, code) = (outcome::shown(&result.outcome), result.exit_code);
+    format!("{outcome}, exit code {code}")
 }
 
 #[cfg(test)]
 mod tests {
+    use sitedrill_model::FailureKind;
+
     use super::*;
+    use crate::CommandOutcome;
 
     fn result(exit_code: u8, outcome: CommandOutcome) -> CommandResult {
         CommandResult { exit_code, outcome }

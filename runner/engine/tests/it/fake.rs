@@ -1,4 +1,5 @@
-//! A site in a hundred lines: get, list, watch, merge patch, apply and delete on any path, and watches that can break.
+//! A site in a hundred lines: get, list, watch, create, merge patch, apply and delete on any path, and watches that
+//! can break.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -144,6 +145,14 @@ impl State {
                 Some(object) => answer(200, object),
                 None => status(404, "not found"),
             },
+            Method::POST => {
+                let name = body["metadata"]["name"].as_str().unwrap_or_default();
+                let taken = self.objects.get(collection);
+                if taken.is_some_and(|it| it.contains_key(name)) {
+                    return status(409, &format!("{name} already exists"));
+                }
+                answer(201, &self.put(collection, name, body.clone()))
+            }
             Method::PATCH => {
                 let known = self.objects.get(collection).and_then(|it| it.get(name));
                 let mut object = known.cloned().unwrap_or_else(|| json!({}));

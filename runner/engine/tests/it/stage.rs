@@ -20,6 +20,7 @@ use sitedrill_model::scenario::{
 use sitedrill_model::{Failure, Location, Verdict};
 
 use crate::fake::FakeSite;
+use crate::markers::Disk;
 
 pub(crate) const NAMESPACE: &str = "site-recovery";
 pub(crate) const GROUPS: &str =
@@ -45,6 +46,7 @@ pub(crate) struct Lab {
     returned: Arc<Mutex<Vec<String>>>,
     snapshots: Arc<Mutex<Vec<(String, String)>>>,
     start: tokio::time::Instant,
+    pub(crate) disk: Option<Disk>,
 }
 
 /// What a run left behind.
@@ -65,6 +67,7 @@ impl Lab {
             returned: Arc::default(),
             snapshots: Arc::default(),
             start: tokio::time::Instant::now(),
+            disk: None,
         }
     }
 
@@ -148,12 +151,7 @@ impl Lab {
             aliases: vec![alias.to_owned()],
             client: site.client(),
         };
-        let (start, epoch) = (
-            self.start,
-            "2024-10-31T16:00:00Z"
-                .parse::<Timestamp>()
-                .expect("a constant that is a time"),
-        );
+        let lab = self.clone();
         Target {
             sites: vec![
                 site("primary", "cluster1", &self.primary),
@@ -161,16 +159,23 @@ impl Lab {
                 site("quorum", "quorum-cluster", &self.quorum),
             ],
             namespace: NAMESPACE.to_owned(),
-            now: Arc::new(move || {
-                epoch + SignedDuration::try_from(start.elapsed()).expect("a test is short")
-            }),
+            now: Arc::new(move || lab.now()),
             seed: 7,
             operator: Arc::new(self.clone()),
             fixture: Arc::new(self.clone()),
             snapshots: Arc::new(self.clone()),
             disturber: Arc::new(self.clone()),
+            markers: self.disk.is_some().then(|| Arc::new(self.clone()) as _),
             pace: None,
         }
+    }
+
+    /// The time of the sites.
+    pub(crate) fn now(&self) -> Timestamp {
+        let epoch: Timestamp = "2024-10-31T16:00:00Z"
+            .parse()
+            .expect("a constant that is a time");
+        epoch + SignedDuration::try_from(self.start.elapsed()).expect("a test is short")
     }
 }
 
@@ -206,6 +211,21 @@ impl Disturber for Lab {
 
 #[async_trait]
 impl Operator for Lab {
+    fn client(&self, _: &str, site: &str) -> Result<kube::Client, TargetError> {
+        let sites = [
+            ("primary", &self.primary),
+            ("dr", &self.dr),
+            ("quorum", &self.quorum),
+        ];
+        let found = sites.into_iter().find(|(name, _)| *name == site);
+        found
+            .map(|(_, site)| site.client())
+            .ok_or_else(|| TargetError {
+                attempt: format!("reach site {site}"),
+                source: None,
+            })
+    }
+
     async fn pgctl(&self, actor: &str, args: &[String], output: OutputSink) -> CommandResult {
         output(
             Stream::Stdout,

@@ -275,6 +275,7 @@ fn alone(step: &Step) -> Option<()> {
         && step.pgctl.is_none()
         && step.kubectl.is_none()
         && step.shell.is_none()
+        && step.failover.is_none()
         && step.patch.is_none()
         && step.apply.is_none()
         && step.delete.is_none()

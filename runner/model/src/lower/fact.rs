@@ -29,7 +29,7 @@ const SHAPES: [(&str, &[&str]); 9] = [
 /// The keys that tell what a condition is about.
 const CONDITIONS: [&str; 6] = ["object", "kind", "observed", "lock", "cel", "actor"];
 
-/// The keys that say how a command ends.
+/// The keys that say how a command or a Failover ends.
 pub(super) const OUTCOMES: [&str; 3] = ["outcome", "refused", "failed"];
 
 /// The condition that a fact states. How a command ended is none: see [`super::outcome`].
@@ -51,7 +51,7 @@ pub(super) fn condition(lint: &mut Lint<'_>, scope: &Scope, fact: &At<Fact>) -> 
             lint.error_help(
                 fact.pos,
                 format!("`{key}` says how a command ends"),
-                "put it beside the `pgctl` of the same step",
+                "put it beside the `pgctl` or the `failover` of the same step",
             );
             None
         }

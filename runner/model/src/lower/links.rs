@@ -27,13 +27,14 @@ pub(super) fn check(lint: &mut Lint<'_>, file: &ScenarioFile) {
     awaited_actors(lint, &actors, then, always);
     recordings(lint, &actors, then, always);
     faults(lint, &actors, then, always);
+    failovers(lint, &actors, then, always);
     values(lint, &actors, then, always);
     programs(lint, file);
     let mut before_always = actors.iter().flat_map(|(_, steps)| *steps).chain(then);
     let checks = before_always.any(|step| {
         let step = &step.value;
         let runs = step.pgctl.is_some() || step.kubectl.is_some() || step.shell.is_some();
-        step.expect.is_some() || runs
+        step.expect.is_some() || runs || step.failover.is_some()
     });
     if !checks && file.actors.is_some() {
         let pos = file.metadata.as_ref().map_or(Pos::START, |m| m.pos);
@@ -207,6 +208,30 @@ fn faults(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: 
         if !names.contains(&lifted.value) {
             lint.unknown("fault", lifted, names.iter().map(String::as_str));
         }
+    }
+    lint.look_at(None);
+}
+
+/// A Failover whose name is taken is not created, unless that is what is drilled.
+fn failovers(lint: &mut Lint<'_>, actors: &[(&str, &Steps)], then: &Steps, always: &Steps) {
+    let acted = actors.iter().flat_map(|(_, steps)| *steps);
+    let mut taken: Vec<(&str, Option<&str>)> = Vec::new();
+    for step in acted.chain(then).chain(always).map(|step| &step.value) {
+        let Some(order) = step.failover.as_ref().map(|it| &it.value) else {
+            continue;
+        };
+        let Some(name) = &order.name else { continue };
+        let namespace = order.namespace.as_ref().map(|it| it.value.as_str());
+        let may_fail = step
+            .expect
+            .as_ref()
+            .is_some_and(|it| it.value.failed.is_some());
+        if taken.contains(&(name.value.as_str(), namespace)) && !may_fail {
+            lint.look_at(step.origin.as_ref());
+            let message = format!("duplicate failover `{}`", name.value);
+            lint.error_help(name.pos, message, "leave out `name`, or choose another one");
+        }
+        taken.push((&name.value, namespace));
     }
     lint.look_at(None);
 }

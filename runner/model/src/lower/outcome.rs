@@ -67,7 +67,8 @@ pub(super) fn pgctl(
     })
 }
 
-fn outcome(lint: &mut Lint<'_>, expect: &At<Fact>) -> Option<ExpectedOutcome> {
+/// How a command or a Failover must end.
+pub(super) fn outcome(lint: &mut Lint<'_>, expect: &At<Fact>) -> Option<ExpectedOutcome> {
     let shape = fact::shape(lint, expect, &fact::OUTCOMES)?;
     let fact = &expect.value;
     if let Some(outcome) = &fact.outcome {
@@ -98,8 +99,8 @@ fn outcome(lint: &mut Lint<'_>, expect: &At<Fact>) -> Option<ExpectedOutcome> {
     }
     lint.error_help(
         expect.pos,
-        format!("`{shape}` does not say how a command ends"),
-        "beside `pgctl` say `outcome`, `refused` or `failed`; check the rest in a step of its own",
+        format!("`{shape}` does not say how this ends"),
+        "beside `pgctl` and `failover` say `outcome`, `refused` or `failed`; check the rest in a step of its own",
     );
     None
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lint::Lint;
 use super::object::{self, Written};
-use super::{duration, fact, outcome, program, text};
+use super::{duration, fact, failover, outcome, program, text};
 use crate::names::{all_of, quoted};
 use crate::scenario::{Action, Condition, Return, Sleep, Step};
 use crate::syntax::{self, At, Pos, SnapshotName};
@@ -74,17 +74,13 @@ pub(super) fn step(
 
 /// Notes what is wrong unless the step has exactly one action.
 fn only_action(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<()> {
-    if step.failover.is_some() {
-        let help = "write `pgctl: failover GROUP --to SITE`, or `apply` a Failover";
-        lint.error_help(pos, "`failover` steps are not in this version", help);
-        return None;
-    }
-    // Beside a command, `expect` says how the command ends.
-    let expects = step.expect.is_some() && !is_command(step);
+    // Beside a command or a Failover, `expect` says how that ends.
+    let expects = step.expect.is_some() && !has_an_end(step);
     let present = [
         ("pgctl", step.pgctl.is_some()),
         ("kubectl", step.kubectl.is_some()),
         ("shell", step.shell.is_some()),
+        ("failover", step.failover.is_some()),
         ("patch", step.patch.is_some()),
         ("apply", step.apply.is_some()),
         ("delete", step.delete.is_some()),
@@ -138,6 +134,10 @@ fn action(
     }
     if step.kubectl.is_some() || step.shell.is_some() {
         return program::program(lint, scope, step).map(Action::Program);
+    }
+    if let Some(written) = &step.failover {
+        let expect = step.expect.as_ref();
+        return failover::order(lint, scope, written, expect).map(Action::Failover);
     }
     if let Some(patch) = &step.patch {
         return object::patch(lint, scope, patch).map(Action::Patch);
@@ -239,7 +239,7 @@ fn sleep(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<Sleep> {
 fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::time::Duration> {
     let waits = step.r#await.is_some()
         || step.expect.is_some()
-        || is_command(step)
+        || has_an_end(step)
         || step.r#return.is_some()
         || step.fault.is_some();
     let Some(within) = &step.within else {
@@ -247,6 +247,8 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
             Some("an `await` needs a bound")
         } else if step.kubectl.is_some() || step.shell.is_some() {
             Some("a step that starts a program needs a bound")
+        } else if step.failover.is_some() {
+            Some("a `failover` waits for its end and needs a bound")
         } else {
             None
         };
@@ -260,7 +262,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
         lint.error_help(
             within.pos,
             "`within` stands on a step that does not wait",
-            "`await`, `expect`, commands, `return` and `fault` wait",
+            "`await`, `expect`, commands, `failover`, `return` and `fault` wait",
         );
     }
     duration
@@ -268,7 +270,7 @@ fn within(lint: &mut Lint<'_>, step: &syntax::Step, pos: Pos) -> Option<std::tim
 
 fn throughout(lint: &mut Lint<'_>, step: &syntax::Step) -> Option<std::time::Duration> {
     let throughout = step.throughout.as_ref()?;
-    if step.expect.is_none() || is_command(step) {
+    if step.expect.is_none() || has_an_end(step) {
         let help = "it says how long the fact of an `expect` must hold";
         lint.error_help(throughout.pos, "`throughout` goes with `expect` only", help);
     }
@@ -316,14 +318,20 @@ fn snapshot(
     Some(name)
 }
 
-/// Whether the step runs a command, whose end `expect` speaks of.
+/// Whether the step does something whose end `expect` speaks of.
+fn has_an_end(step: &syntax::Step) -> bool {
+    is_command(step) || step.failover.is_some()
+}
+
+/// Whether the step runs a command, which leaves a transcript.
 fn is_command(step: &syntax::Step) -> bool {
     step.pgctl.is_some() || step.kubectl.is_some() || step.shell.is_some()
 }
 
 /// Whether the step has an action at all; a lone `snapshot` is told apart elsewhere.
 fn only_snapshot_is_wrong(step: &syntax::Step) -> bool {
-    step.patch.is_some()
+    step.failover.is_some()
+        || step.patch.is_some()
         || step.apply.is_some()
         || step.delete.is_some()
         || step.r#await.is_some()

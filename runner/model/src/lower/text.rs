@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{duration, words};
-use crate::scenario::{Action, Bound, Command, Condition, ExpectedOutcome, LockIs, ObjectRef};
+use crate::scenario::{
+    Action, Bound, Command, Condition, ExpectedOutcome, FailoverOrder, LockIs, ObjectRef,
+};
 
 /// The longest line; what is longer ends in an ellipsis.
 const LONGEST: usize = 160;
@@ -33,6 +35,7 @@ pub(super) fn step(
                 code => format!("{line}, expect exit code {code}"),
             }
         }
+        Action::Failover(order) => failover(order),
         Action::Patch(patch) => format!("patch {} {}", object(&patch.object), flow(&patch.merge)),
         Action::Apply(apply) => {
             let text = |path| apply.manifest.pointer(path).and_then(Value::as_str);
@@ -83,6 +86,26 @@ pub(super) fn step(
         line.push_str(&duration::show(throughout));
     }
     line
+}
+
+fn failover(order: &FailoverOrder) -> String {
+    let mut line = "failover".to_owned();
+    if let Some(name) = &order.name {
+        line = format!("{line} {name} of");
+    }
+    line = format!("{line} {} to {}", order.group, order.to);
+    if order.force {
+        line.push_str(", forced");
+    }
+    for (step, time) in order.timeouts.all() {
+        if let Some(time) = time {
+            line = format!("{line}, {step} {}", duration::show(time));
+        }
+    }
+    match outcome(&order.expect) {
+        Some(outcome) => format!("{line}, expect {outcome}"),
+        None => line,
+    }
 }
 
 fn outcome(expected: &ExpectedOutcome) -> Option<String> {

@@ -17,8 +17,12 @@ pub(super) struct Fold {
 }
 
 struct DrillFold {
+    /// The try that goes on.
     record: DrillRecord,
+    /// Its chapters.
     chapters: BTreeMap<usize, ChapterRecord>,
+    /// The tries before it.
+    earlier: Vec<DrillRecord>,
 }
 
 impl Fold {
@@ -51,6 +55,7 @@ impl Fold {
             }
             EventKind::SiteReady(_)
             | EventKind::ChapterStarted(_)
+            | EventKind::DrillRetried { .. }
             | EventKind::DrillFinished { .. } => {
                 if let Some(drill) = self.drill(event) {
                     drill.take(event);
@@ -92,22 +97,31 @@ impl Fold {
     /// A drill that starts anew; one that is named twice keeps its later start.
     fn start(&mut self, info: &DrillInfo) -> &mut DrillFold {
         let fresh = DrillFold {
-            record: DrillRecord {
-                info: info.clone(),
-                verdict: Verdict::Aborted,
-                skipped: None,
-                sites: Vec::new(),
-                chapters: Vec::new(),
-                failure: None,
-                span: None,
-                wall: None,
-            },
+            record: begun(info.clone(), 1),
             chapters: BTreeMap::new(),
+            earlier: Vec::new(),
         };
         self.drills.insert(info.name.clone(), fresh);
         self.drills
             .get_mut(&info.name)
             .expect("the drill was put there one line above")
+    }
+}
+
+/// A try of which nothing is known but that it has begun.
+fn begun(info: DrillInfo, attempt: u32) -> DrillRecord {
+    DrillRecord {
+        info,
+        verdict: Verdict::Aborted,
+        flaky: false,
+        attempt,
+        attempts: Vec::new(),
+        skipped: None,
+        sites: Vec::new(),
+        chapters: Vec::new(),
+        failure: None,
+        span: None,
+        wall: None,
     }
 }
 
@@ -164,12 +178,33 @@ impl DrillFold {
             verdict,
             failure,
             wall,
+        }
+        | EventKind::DrillRetried {
+            verdict,
+            failure,
+            wall,
+            seed: _,
         } = &event.kind
         {
             self.record.verdict = *verdict;
             self.record.failure.clone_from(failure);
             self.record.wall = Some(*wall);
         }
+        if let EventKind::DrillRetried { seed, .. } = &event.kind {
+            self.again(*seed);
+        }
+    }
+
+    /// The next try begins.
+    fn again(&mut self, seed: u64) {
+        let info = DrillInfo {
+            seed,
+            ..self.record.info.clone()
+        };
+        let next = begun(info, self.record.attempt.saturating_add(1));
+        let mut ended = std::mem::replace(&mut self.record, next);
+        ended.chapters = std::mem::take(&mut self.chapters).into_values().collect();
+        self.earlier.push(ended);
     }
 
     /// The chapter of an event; one without a chapter belongs to the last that started.
@@ -180,9 +215,17 @@ impl DrillFold {
         }
     }
 
+    /// The drill as the try that shows best what it came to, with all others beside it.
     fn finish(mut self) -> DrillRecord {
         self.record.chapters = self.chapters.into_values().collect();
-        self.record
+        let mut tries = self.earlier;
+        tries.push(self.record);
+        let verdict = Verdict::of_tries(tries.iter().map(|it| it.verdict));
+        let telling = tries.iter().position(|it| it.verdict == verdict);
+        let mut drill = tries.remove(telling.expect("the verdict is that of one of the tries"));
+        drill.flaky = verdict == Verdict::Passed && !tries.is_empty();
+        drill.attempts = tries;
+        drill
     }
 }
 
@@ -213,6 +256,7 @@ impl ChapterRecord {
             | EventKind::DrillStarted { .. }
             | EventKind::SiteReady(_)
             | EventKind::ChapterStarted(_)
+            | EventKind::DrillRetried { .. }
             | EventKind::DrillFinished { .. }
             | EventKind::RunFinished { .. } => {}
         }

@@ -114,7 +114,7 @@ fn examples() -> Vec<String> {
 #[test]
 fn every_example_of_the_readme_can_be_run() {
     let examples = examples();
-    let [drill, programs, facts, cel, own, faults, block] = examples.as_slice() else {
+    let [drill, failovers, programs, facts, cel, own, faults, block] = examples.as_slice() else {
         panic!("{} examples", examples.len());
     };
     parse_one(drill).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
@@ -134,6 +134,8 @@ actors:
     };
     let looked = "    - expect: {observed: seen, sequence: [x]}\n";
     let text = format!("{head}{}{looked}", indented(programs));
+    parse_one(&text).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+    let text = format!("{head}{}{looked}", indented(failovers));
     parse_one(&text).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
     let own = head.replace("actors:\n", &format!("{own}actors:\n"));
     let text = format!("{own}{}{looked}", indented(cel));

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use sitedrill_model::scenario::Action;
+
 use crate::support::{SOUND, parse_all, parse_one, rendered};
 use crate::wrong::WRONG;
 
@@ -154,6 +156,29 @@ fn a_program_in_virtual_time_is_refused() {
     let problems = parse_one(&text).unwrap_err();
     assert_eq!(problems.len(), 1, "{}", rendered(&problems));
     assert_eq!(problems[0].message, "a program in virtual time");
+}
+
+#[test]
+fn without_a_quorum_site_a_failover_is_created_on_its_target_or_nowhere() {
+    let drill = |failover: &str| {
+        format!(
+            "{}actors:\n  a:\n    - failover: {failover}\n      within: 1m\n",
+            SHORT.replacen(", quorum]", "]", 1)
+        )
+    };
+    let loaded = parse_one(&drill("{group: pg-a, to: cluster2}")).unwrap();
+    let step = &loaded.drills[0].drill.chapters[0].actors[0].steps[0];
+    let Action::Failover(order) = &step.action else {
+        panic!("{step:?}");
+    };
+    assert_eq!((order.site.as_str(), order.to.as_str()), ("dr", "cluster2"));
+    let refused = "{group: pg-a, to: cluster9}\n      expect: {refused: NoSuchSite}";
+    let problems = parse_one(&drill(refused)).unwrap_err();
+    assert_eq!(problems.len(), 1, "{}", rendered(&problems));
+    assert_eq!(
+        problems[0].message,
+        "nothing says where a Failover to `cluster9` is created"
+    );
 }
 
 #[test]

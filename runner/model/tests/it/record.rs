@@ -54,6 +54,7 @@ fn of(drill: &str, at: i64, kind: EventKind) -> Event {
     let chapter = match &kind {
         EventKind::DrillStarted { .. }
         | EventKind::DrillFinished { .. }
+        | EventKind::DrillRetried { .. }
         | EventKind::DrillSkipped { .. }
         | EventKind::SiteReady(_) => None,
         _ => Some(0),
@@ -255,7 +256,106 @@ fn a_step_that_is_run_again_gets_its_own_transcript() {
     assert_eq!(steps[1].transcript.len(), 1);
 }
 
+/// The events of a drill that is tried three times; so ends each of its tries.
+fn tried(verdicts: [Verdict; 3]) -> Vec<Event> {
+    let [first, second, last] = verdicts;
+    let whole = a_whole_drill(0, "beta");
+    let (begin, rest) = whole.split_at(1);
+    let (work, _) = rest.split_at(rest.len() - 1);
+    let retried = |verdict, seed| {
+        let failure = None;
+        let kind = EventKind::DrillRetried {
+            verdict,
+            failure,
+            seed,
+            wall: wall(3),
+        };
+        of("beta", 20, kind)
+    };
+    let finished = EventKind::DrillFinished {
+        verdict: last,
+        failure: None,
+        wall: wall(9),
+    };
+    let mut events = begin.to_vec();
+    events.extend_from_slice(work);
+    events.push(retried(first, 8));
+    events.extend_from_slice(work);
+    events.push(retried(second, 9));
+    events.extend_from_slice(work);
+    events.push(of("beta", 21, finished));
+    events
+}
+
+#[test]
+fn a_drill_that_passes_in_its_last_try_is_flaky_and_keeps_the_tries_before() {
+    use Verdict::{Failed, Inconclusive, Passed};
+    let record = RunRecord::from_events(&tried([Failed, Inconclusive, Passed]));
+    let [drill] = record.drills.as_slice() else {
+        panic!("{} drills", record.drills.len());
+    };
+    assert_eq!(
+        (drill.verdict, drill.flaky, drill.attempt),
+        (Passed, true, 3)
+    );
+    assert_eq!(drill.info.seed, 9);
+    let tries = drill.attempts.iter();
+    let tries: Vec<_> = tries
+        .map(|it| (it.attempt, it.info.seed, it.verdict, it.flaky))
+        .collect();
+    assert_eq!(tries, [(1, 7, Failed, false), (2, 8, Inconclusive, false)]);
+    for attempt in drill.attempts.iter().chain([drill]) {
+        assert_eq!(attempt.chapters.len(), 1);
+        assert_eq!(attempt.chapters[0].steps.len(), 2);
+        assert_eq!(attempt.sites.len(), 1);
+        assert!(attempt.wall.is_some());
+    }
+    let text = serde_json::to_string(&record).unwrap();
+    assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
+}
+
+#[test]
+fn a_drill_that_never_passes_is_its_worst_try_beside_the_others() {
+    use Verdict::{Failed, Inconclusive};
+    let record = RunRecord::from_events(&tried([Inconclusive, Failed, Failed]));
+    let drill = &record.drills[0];
+    assert_eq!(
+        (drill.verdict, drill.flaky, drill.attempt),
+        (Failed, false, 2)
+    );
+    let others: Vec<_> = drill.attempts.iter().map(|it| it.attempt).collect();
+    assert_eq!(others, [1, 3]);
+}
+
+#[test]
+fn a_retry_that_was_cut_off_is_what_was_seen_before() {
+    let events = tried([Verdict::Failed; 3]);
+    let retry = |event: &Event| matches!(event.kind, EventKind::DrillRetried { .. });
+    let cut = events.iter().position(retry).unwrap() + 1;
+    let record = RunRecord::from_events(&events[..cut]);
+    let drill = &record.drills[0];
+    assert_eq!((drill.verdict, drill.attempt), (Verdict::Failed, 1));
+    assert_eq!(drill.attempts[0].verdict, Verdict::Aborted);
+    assert!(drill.attempts[0].chapters.is_empty());
+}
+
+#[test]
+fn an_event_of_a_retry_survives_a_round_trip_and_its_wall_has_the_only_times_of_the_machine() {
+    for event in tried([Verdict::Failed; 3]) {
+        let line = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+    }
+}
+
 proptest! {
+    #[test]
+    fn tries_in_any_order_and_with_any_loss_never_panic(order in proptest::collection::vec(0_usize..40, 0..60)) {
+        let events = tried([Verdict::Inconclusive, Verdict::Failed, Verdict::Passed]);
+        let chosen = order.iter().filter_map(|n| events.get(*n));
+        let record = RunRecord::from_events(chosen);
+        prop_assert!(record.drills.len() <= 1);
+    }
+
     #[test]
     fn events_in_any_order_and_with_any_loss_never_panic(order in proptest::collection::vec(0_usize..28, 0..60)) {
         let events = a_whole_run();

@@ -223,9 +223,70 @@ pub(crate) const WRONG: &[(&str, &str, &str)] = &[
         "      name: first\n      sleep: 1s\n      because: both",
     ),
     (
-        "a step of a later version",
+        "a failover in one word",
         "    - delete: {site: quorum, object: lease/failover-lock-pg-a, namespace: elsewhere}",
         "    - failover: pg-a",
+    ),
+    ("a failover of nothing", "{group: pg-z, to: dr}", "{}"),
+    (
+        "unknown key in a failover",
+        "{group: pg-z, to: dr}",
+        "{group: pg-z, too: dr}",
+    ),
+    (
+        "a failover of an unknown group",
+        "{group: pg-a, to: cluster2, name",
+        "{group: pg-aa, to: cluster2, name",
+    ),
+    (
+        "a failover to an unknown site",
+        "to: cluster2, name",
+        "to: cluster22, name",
+    ),
+    (
+        "a failover to a site without machines",
+        "to: cluster2, name",
+        "to: quorum, name",
+    ),
+    (
+        "a failover with a bad name",
+        "name: failover-by-hand",
+        "name: Failover_1",
+    ),
+    (
+        "two failovers of one name",
+        "{group: pg-z, to: dr}",
+        "{group: pg-z, to: dr, name: failover-by-hand}",
+    ),
+    (
+        "a failover without a bound",
+        "{refused: NoSuchGroup}\n      within: 1m",
+        "{refused: NoSuchGroup}",
+    ),
+    (
+        "a failover that nothing forces",
+        "name: failover-by-hand, timeouts: {stopSource: 90s}}\n      expect: {refused: LockHeld, holder: failover-controller-12345}",
+        "name: failover-by-hand}\n      expect: {outcome: forced}",
+    ),
+    (
+        "a failover that ends as a program does",
+        "{refused: NoSuchGroup}",
+        "{exitCode: 1}",
+    ),
+    (
+        "a failover with a transcript",
+        "{refused: NoSuchGroup}",
+        "{refused: NoSuchGroup}\n      snapshot: true",
+    ),
+    (
+        "a part of a second",
+        "stopSource: 90s",
+        "stopSource: 1500ms",
+    ),
+    (
+        "unknown step with a time",
+        "stopSource: 90s",
+        "stopSorce: 90s",
     ),
     (
         "a fact about nothing",

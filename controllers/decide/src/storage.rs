@@ -26,12 +26,21 @@ pub enum Readiness {
     Unfit(Vec<String>),
 }
 
-/// Judges whether every volume could be promoted on the target once the source lets go.
-pub fn readiness(volumes: &[VolumeFacts], target: &str) -> Readiness {
+/// Judges whether every volume could be promoted on the target once the source lets go. What a source writes that may
+/// be writing must arrive.
+pub fn readiness(
+    volumes: &[VolumeFacts],
+    direction: Direction<'_>,
+    source_may_write: bool,
+) -> Readiness {
+    let target = direction.target;
     let (mut late, mut unfit) = (Vec::new(), Vec::new());
     for volume in volumes {
         let with_data: Vec<_> = on_site(volume, target).filter(|r| !r.diskless).collect();
         if with_data.iter().any(|r| is_up_to_date(r)) {
+            if source_may_write {
+                unfit.extend(may_be_old(volume, direction));
+            }
             continue;
         }
         let Some(best) = with_data.first() else {
@@ -81,6 +90,7 @@ pub fn release(volumes: &[VolumeFacts], direction: Direction<'_>) -> Result<(), 
             }
         }
         missing.extend(not_promotable(volume, direction.target));
+        missing.extend(may_be_old(volume, direction));
     }
     if missing.is_empty() {
         Ok(())
@@ -153,6 +163,35 @@ fn not_promotable(volume: &VolumeFacts, target: &str) -> Option<String> {
     (!taken).then(|| format!("{} cannot be promoted on {node} yet", volume.name))
 }
 
+/// Why the target's data may be old although it is said to be up to date; `None` where it is not.
+///
+/// A replica is told that it has missed something by whoever else is left: the source itself, or a third node that
+/// votes. Where every link to the source's data is known to be down and no third node is connected, nobody can tell it.
+fn may_be_old(volume: &VolumeFacts, direction: Direction<'_>) -> Option<String> {
+    let third = |peer: &str| {
+        let peer = volume.replicas.iter().find(|replica| replica.node == peer);
+        let site = peer.and_then(|peer| peer.site.as_deref());
+        site.is_some_and(|site| site != direction.source && site != direction.target)
+    };
+    let data: Vec<&str> = on_site(volume, direction.source)
+        .filter(|replica| !replica.diskless)
+        .map(|replica| replica.node.as_str())
+        .collect();
+    let is_told = |replica: &ReplicaFacts| {
+        let cut = |node: &&str| replica.connections.get(*node) == Some(&false);
+        let told_by = |(peer, &up): (&String, &bool)| up && third(peer);
+        !data.iter().all(cut) || replica.connections.iter().any(told_by)
+    };
+    let mut candidates = on_site(volume, direction.target).filter(|replica| is_up_to_date(replica));
+    if data.is_empty() || candidates.clone().count() == 0 || candidates.any(is_told) {
+        return None;
+    }
+    Some(format!(
+        "{} on {} may be old: replication from {} is down, and what is written there does not arrive until it is back",
+        volume.name, direction.target, direction.source
+    ))
+}
+
 /// Whether it can become primary now, or is already.
 fn can_take(replica: &ReplicaFacts) -> bool {
     !replica.diskless && (replica.may_promote == Some(true) || replica.in_use == Some(true))
@@ -173,7 +212,10 @@ fn perhaps_on<'a>(
         .filter(move |replica| replica.site.as_deref().is_none_or(|known| known == site))
 }
 
-fn on_site<'a>(volume: &'a VolumeFacts, site: &'a str) -> impl Iterator<Item = &'a ReplicaFacts> {
+fn on_site<'a>(
+    volume: &'a VolumeFacts,
+    site: &'a str,
+) -> impl Iterator<Item = &'a ReplicaFacts> + Clone {
     volume
         .replicas
         .iter()
@@ -290,10 +332,11 @@ mod tests {
                     target.disk_state = Some(word);
                     target.connections.insert("primary-1".to_owned(), connected);
                 }),
-                "dr",
+                MOVE,
+                true,
             )
         };
-        assert_eq!(state("UpToDate", false), Readiness::Ready);
+        assert_eq!(state("UpToDate", true), Readiness::Ready);
         assert!(matches!(
             state("Inconsistent", true),
             Readiness::CatchingUp(_)
@@ -304,6 +347,35 @@ mod tests {
             name: "pvc-1".to_owned(),
             replicas: Vec::new(),
         }];
-        assert!(matches!(readiness(&nowhere, "dr"), Readiness::Unfit(_)));
+        assert!(matches!(
+            readiness(&nowhere, MOVE, true),
+            Readiness::Unfit(_)
+        ));
+    }
+
+    #[test]
+    fn a_replica_that_nobody_can_tell_that_it_is_old_is_not_trusted_while_the_source_may_write() {
+        let cut = volume(|_, target| {
+            target.connections.insert("primary-1".to_owned(), false);
+        });
+        assert!(matches!(
+            readiness(&cut, MOVE, true),
+            Readiness::Unfit(why) if why[0].contains("may be old")
+        ));
+        assert!(release(&cut, MOVE).unwrap_err()[0].contains("may be old"));
+        // A source that is silent must be proven not to write; then there is nothing newer to wait for.
+        assert_eq!(readiness(&cut, MOVE, false), Readiness::Ready);
+
+        let mut voted = cut.clone();
+        let mut tiebreaker = replica("quorum");
+        tiebreaker.diskless = true;
+        voted[0].replicas.push(tiebreaker);
+        let target = &mut voted[0].replicas[0];
+        target.connections.insert("quorum-1".to_owned(), true);
+        assert_eq!(readiness(&voted, MOVE, true), Readiness::Ready);
+        assert_eq!(release(&voted, MOVE), Ok(()));
+
+        let unsaid = volume(|_, target| target.connections.clear());
+        assert_eq!(readiness(&unsaid, MOVE, true), Readiness::Ready);
     }
 }

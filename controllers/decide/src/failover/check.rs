@@ -72,7 +72,14 @@ impl<'a> Pass<'a> {
         if !unresolved.is_empty() {
             return Err(not_fit(unresolved).into());
         }
-        match storage::readiness(volumes, &route.target.name) {
+        let direction = Direction {
+            source: &route.source.name,
+            target: &route.target.name,
+        };
+        // Where machines live on the target already it is for the next step to tell what that means.
+        let source_may_write =
+            self.facts(route.source).is_some() && facts.live_machines().is_empty();
+        match storage::readiness(volumes, direction, source_may_write) {
             Readiness::Ready => {}
             Readiness::Unfit(volumes) => return Err(not_fit(volumes).into()),
             Readiness::CatchingUp(volumes) => {

@@ -4,6 +4,7 @@
 //! waits for. So they are written a moment later, when the machines are on their way; at an end, at once.
 //! What a process that is killed had not written yet is lost: the status says the same.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -19,7 +20,7 @@ use crate::perform::Performer;
 /// Events wait for this long, so that a step and what follows at once are through before they are written.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// So many Events are written at once.
+/// Events about so many objects are written at once.
 const PARALLEL_WRITES: usize = 16;
 
 /// So many passes may have Events to write; those of further ones are lost, and the log says so.
@@ -35,6 +36,9 @@ struct Told {
     /// Something has ended: whoever waits for it will want to read why.
     at_once: bool,
 }
+
+/// An Event, and when it happened.
+type Noted = (EventNote, Timestamp);
 
 enum Order {
     Write(Told),
@@ -96,17 +100,32 @@ async fn write(performer: Performer, mut orders: Receiver<Order>) {
     while !is_last {
         let all;
         (all, is_last) = collect(&mut orders).await;
-        let writes: Vec<_> = all
-            .iter()
-            .map(|(note, at)| performer.event(note, *at))
+        let writes: Vec<_> = by_object(&all)
+            .into_values()
+            .map(|told| async {
+                for (note, at) in told {
+                    performer.event(note, *at).await;
+                }
+            })
             .collect();
         let written = stream::iter(writes).buffered(PARALLEL_WRITES);
         written.for_each(|()| async {}).await;
     }
 }
 
+/// What is told of each object, in order: who reads it later reads it in the order in which it was written.
+fn by_object(all: &[Noted]) -> BTreeMap<(&str, &str), Vec<&Noted>> {
+    let mut objects = BTreeMap::<_, Vec<_>>::new();
+    for noted in all {
+        let (note, _) = noted;
+        let object = (note.site.as_str(), note.on.uid.as_str());
+        objects.entry(object).or_default().push(noted);
+    }
+    objects
+}
+
 /// What is to be written next, and whether nothing comes after it.
-async fn collect(orders: &mut Receiver<Order>) -> (Vec<(EventNote, Timestamp)>, bool) {
+async fn collect(orders: &mut Receiver<Order>) -> (Vec<Noted>, bool) {
     let mut all = Vec::new();
     let mut due = None;
     loop {
@@ -147,7 +166,7 @@ mod tests {
         })
     }
 
-    fn words(collected: &[(EventNote, Timestamp)]) -> Vec<&str> {
+    fn words(collected: &[Noted]) -> Vec<&str> {
         let notes = collected.iter().map(|(note, _)| note.message.as_str());
         notes.collect()
     }

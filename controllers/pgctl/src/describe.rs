@@ -38,7 +38,13 @@ fn event_lines(events: &[Event], now: jiff::Timestamp) -> Vec<String> {
         return vec!["Events:  <none>".to_owned()];
     }
     let mut events: Vec<&Event> = events.iter().collect();
-    events.sort_by_key(|event| (last_seen(event), event.metadata.name.clone()));
+    events.sort_by_cached_key(|event| {
+        (
+            last_seen(event),
+            written(event),
+            event.metadata.name.clone(),
+        )
+    });
     let rows: Vec<Vec<String>> = events
         .iter()
         .map(|event| {
@@ -246,6 +252,12 @@ fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Of what happened in the same second, what was written first comes first. Versions are compared as the API servers
+/// number them.
+fn written(event: &Event) -> Option<u64> {
+    event.metadata.resource_version.as_ref()?.parse().ok()
 }
 
 fn last_seen(event: &Event) -> Option<jiff::Timestamp> {

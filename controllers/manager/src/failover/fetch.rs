@@ -159,12 +159,12 @@ impl Request {
     async fn first_halves<'a>(&self, context: &'a Context, known: &Failover) -> Vec<Half<'a>> {
         let halves = context.directory.sites.iter().map(|site| async move {
             let reader = context.readers.get(&site.name)?;
-            let (read, ahead) = match context.silence.of(&site.name, (context.now)()) {
-                Some(silent) => (Err(ReadError::StillSilent(silent)), Ahead::default()),
-                None => {
-                    let guess = self.guess(context, site, known);
-                    join!(self.first_half(site, reader), Ahead::ask(reader, guess))
-                }
+            let silent = context.silence.of(&site.name, (context.now)());
+            let (read, ahead) = if let Some(silent) = silent {
+                (Err(ReadError::StillSilent(silent)), Ahead::default())
+            } else {
+                let guess = self.guess(context, site, known);
+                join!(self.first_half(site, reader), Ahead::ask(reader, guess))
             };
             Some(Half {
                 site,

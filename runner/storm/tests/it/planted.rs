@@ -50,7 +50,7 @@ fn a_lost_lock_that_is_not_noticed_is_reported() {
 
 #[test]
 fn a_takeover_without_compare_and_swap_is_reported() {
-    assert_found(Sabotage::TakeOverWithoutCompare, Rule::OneHolder, 54);
+    assert_found(Sabotage::TakeOverWithoutCompare, Rule::OneHolder, 75);
 }
 
 #[test]

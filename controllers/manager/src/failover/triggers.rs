@@ -230,7 +230,7 @@ fn watch_workload(watches: &mut Watches, triggers: &Triggers, site: &SiteInfo, c
             let place = (at.clone(), key.clone());
             let (before, now) = on_group.context.shown().put(place, now.as_ref());
             let is_news = match (&seen, &before, &now) {
-                (Seen::Changed(_), before, now) if before == now => false,
+                (Seen::Changed(_), Some(before), Some(now)) if before == now => false,
                 (Seen::Changed(_), Some(before), Some(after)) if !after.settled => {
                     let asked = &on_group.context.asked;
                     !asked.explains((&at, &key), (&before.spec, &after.spec))

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{AsyncBufReadExt, Stream, StreamExt, TryStreamExt};
+use futures::{AsyncBufReadExt, Stream, StreamExt, TryStreamExt, try_join};
 use http::{Request, Response};
 use kube::client::Body;
 use kube::{Client, Config};
@@ -149,8 +149,7 @@ impl StorageView for LinstorClient {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let resources = self.resources(names).await?;
-        let nodes = self.nodes().await?;
+        let (resources, nodes) = try_join!(self.resources(names), self.nodes())?;
         let mut volumes: BTreeMap<String, Vec<ReplicaFacts>> = BTreeMap::new();
         for resource in &resources {
             let replica = resource.facts(nodes.get(&resource.node_name));

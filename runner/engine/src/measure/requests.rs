@@ -32,6 +32,11 @@ enum Asks {
     Order(String),
 }
 
+/// Whether a text is already what it will be when its step acts: a value may still have to be put in.
+fn is_fixed(text: &str) -> bool {
+    !text.contains("${")
+}
+
 impl Requests {
     pub(super) fn started(&mut self, step: &StepId, action: &Action, now: Timestamp) {
         let asks = match action {
@@ -41,8 +46,8 @@ impl Requests {
                 None => return,
             },
             Action::Failover(order) => match &order.name {
-                Some(name) => Asks::Manifest(name.clone()),
-                None => Asks::Order(order.group.clone()),
+                Some(name) if is_fixed(name) => Asks::Manifest(name.clone()),
+                Some(_) | None => Asks::Order(order.group.clone()),
             },
             _ => return,
         };
@@ -80,7 +85,7 @@ impl Requests {
     pub(super) fn candidates(&self, failover: &str, group: &str) -> Vec<usize> {
         let requests = self.0.iter().enumerate().filter(|(_, it)| match &it.asks {
             Asks::Command(words) => it.is_running && words.iter().any(|word| word == group),
-            Asks::Order(wanted) => it.is_running && wanted == group,
+            Asks::Order(wanted) => it.is_running && (wanted == group || !is_fixed(wanted)),
             Asks::Manifest(name) => name == failover,
         });
         requests.map(|(index, _)| index).collect()

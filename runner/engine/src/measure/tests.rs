@@ -313,4 +313,9 @@ fn an_order_asks_for_the_failover_of_its_name_or_for_the_one_that_it_says_it_has
     assert_eq!(requests.claim(&candidates, "fo-1"), Some(at(2)));
     let candidates = requests.candidates("by-hand", "pg-a");
     assert_eq!(requests.claim(&candidates[2..], "by-hand"), Some(at(3)));
+    // Its name is made of a value, and so known no sooner.
+    requests.started(&id("d"), &order(Some("fo-${number}")), at(4));
+    requests.printed(&id("d"), "failover.siterecovery.trilio.io/fo-7 created");
+    let candidates = requests.candidates("fo-7", "pg-a");
+    assert_eq!(requests.claim(&candidates, "fo-7"), Some(at(4)));
 }

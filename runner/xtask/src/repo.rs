@@ -52,10 +52,18 @@ impl Repo {
     }
 
     /// The cargo that runs this program, or the one of the path.
+    ///
+    /// It does not see what cargo has told this program about itself. Some build scripts look at that, so most crates
+    /// would be built anew with each change between `cargo xtask` and plain cargo.
     pub fn cargo(&self, args: &[&str]) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = self.command(cargo);
         command.args(args);
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_about_a_package) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
@@ -71,6 +79,13 @@ impl Repo {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
+}
+
+/// Whether cargo sets a variable for the one package that it runs or builds.
+fn is_about_a_package(variable: &str) -> bool {
+    ["CARGO_MANIFEST_", "CARGO_PKG_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Adds the text files of a folder and of those below it.
@@ -105,4 +120,22 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> io::Resu
 )]
 pub fn say(line: &str) {
     eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_started_as_a_person_would_start_it() {
+        // Cargo sets both for the program that runs this test.
+        for variable in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
+            assert!(std::env::var_os(variable).is_some(), "{variable}");
+            let cargo = Repo::here().cargo(&["build"]);
+            let removed = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {
+                name == variable && value.is_none()
+            };
+            assert!(cargo.get_envs().any(removed), "{variable}");
+        }
+    }
 }

@@ -207,7 +207,7 @@ pub const RIGHTS: &[Right] = &[
     right(
         Role::MovesEverywhere,
         ("", "persistentvolumeclaims"),
-        &["get"],
+        &["get", "list"],
         "which volumes are behind the disks",
     ),
     right(

@@ -377,12 +377,12 @@ async fn fetch_machines(
 ) -> Result<MachineLists, ReadError> {
     let named = named_members(group);
     let (mut machines, mut instances, selected) = try_join!(
-        reader.get_each::<VirtualMachine>(&named),
-        reader.get_each::<VirtualMachineInstance>(&named),
+        reader.find_each::<VirtualMachine>(&named),
+        reader.find_each::<VirtualMachineInstance>(&named),
         selected(reader, group),
     )?;
     let others = added(&mut machines, selected, &named);
-    instances.extend(reader.get_each::<VirtualMachineInstance>(&others).await?);
+    instances.extend(reader.find_each::<VirtualMachineInstance>(&others).await?);
     Ok(MachineLists {
         machines: machines.iter().map(listed).collect(),
         instances: instances.iter().map(listed).collect(),

@@ -4,11 +4,12 @@
 //! Whatever is absent is `None`, whatever cannot be understood is left to the caller, and any
 //! other answer is a [`ReadError`], which for a site far away means "not reachable".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
@@ -60,16 +61,23 @@ impl ReadError {
     }
 }
 
+/// A list that stands for reads one by one holds at most so many objects for each that is looked for.
+const LISTED_FOR_EACH: usize = 2;
+
 /// Reads from one site.
 #[derive(Clone)]
 pub(crate) struct Reader {
     client: Client,
+    crowds: Arc<Crowds>,
 }
 
 impl Reader {
     /// A reader over a client that gives up on silence by itself.
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            crowds: Arc::default(),
+        }
     }
 
     /// One object, or `None` where there is none. An object that cannot be understood is an answer
@@ -112,6 +120,62 @@ impl Reader {
             .flatten()
             .filter_map(|guarded| guarded.0.ok())
             .collect())
+    }
+
+    /// The objects at these places that exist and can be understood, in the order asked for: by one list where they
+    /// are most of what their namespace holds, and one by one elsewhere.
+    ///
+    /// What a request costs an API server depends little on what it reads, so a group that fills its namespace costs
+    /// one request and not one for each machine.
+    pub(crate) async fn find_each<K>(&self, places: &[Key]) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+    {
+        let mut by_namespace: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+        for place in places {
+            let inside = by_namespace.entry(&place.namespace).or_default();
+            inside.push(place.clone());
+        }
+        let read = by_namespace
+            .into_iter()
+            .map(|(namespace, inside)| self.find_in::<K>(namespace, inside));
+        let found = try_join_all(read).await?.into_iter().flatten();
+        let mut found: BTreeMap<Key, K> = found.map(|object| (Key::of(&object), object)).collect();
+        Ok(places
+            .iter()
+            .filter_map(|place| found.remove(place))
+            .collect())
+    }
+
+    /// The same within one namespace, in any order, and perhaps others besides.
+    async fn find_in<K>(&self, namespace: &str, places: Vec<Key>) -> Result<Vec<K>, ReadError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
+    {
+        let limit = places.len() * LISTED_FOR_EACH;
+        let crowd = (K::kind(&()).into_owned(), namespace.to_owned());
+        if places.len() < 2 || self.crowds.is_beyond(&crowd, limit) {
+            return self.get_each(&places).await;
+        }
+        let at_most = ListParams::default().limit(u32::try_from(limit).unwrap_or(u32::MAX));
+        let Page { mut items, is_last } = self.page::<K>(Some(namespace), &at_most).await?;
+        if is_last {
+            return Ok(items);
+        }
+        self.crowds.found_beyond(crowd, limit);
+        let seen: BTreeSet<Key> = items.iter().map(Key::of).collect();
+        let unseen: Vec<Key> = places
+            .into_iter()
+            .filter(|place| !seen.contains(place))
+            .collect();
+        items.extend(self.get_each::<K>(&unseen).await?);
+        Ok(items)
     }
 
     /// The objects of a namespace that match and can be understood, sorted by name.
@@ -175,31 +239,79 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let what = || K::plural(&()).into_owned();
-        let request = Request::new(K::url_path(&(), namespace)).list(matching);
-        let request = request.expect("a path made of Kubernetes names is a URL");
-        let mut objects: Vec<K> = in_time(what, async {
-            let text = self.client.request_text(request).await?;
-            understood(&text).map_err(kube::Error::SerdeError)
-        })
-        .await?;
+        let mut objects = self.page::<K>(namespace, matching).await?.items;
         objects.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(objects)
     }
+
+    async fn page<K>(
+        &self,
+        namespace: Option<&str>,
+        matching: &ListParams,
+    ) -> Result<Page<K>, ReadError>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let what = || K::plural(&()).into_owned();
+        let request = Request::new(K::url_path(&(), namespace)).list(matching);
+        let request = request.expect("a path made of Kubernetes names is a URL");
+        in_time(what, async {
+            let text = self.client.request_text(request).await?;
+            understood(&text).map_err(kube::Error::SerdeError)
+        })
+        .await
+    }
+}
+
+/// Namespaces that hold more objects of a kind than it is worth to list, by the longest list that did not hold all.
+///
+/// One that is emptied later is read one by one for as long as the program runs, which is right and only slower.
+#[derive(Debug, Default)]
+struct Crowds {
+    beyond: Mutex<BTreeMap<(String, String), usize>>,
+}
+
+impl Crowds {
+    fn is_beyond(&self, crowd: &(String, String), limit: usize) -> bool {
+        self.lock().get(crowd).is_some_and(|tried| *tried >= limit)
+    }
+
+    fn found_beyond(&self, crowd: (String, String), limit: usize) {
+        let mut beyond = self.lock();
+        let tried = beyond.entry(crowd).or_default();
+        *tried = limit.max(*tried);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), usize>> {
+        // The map changes by single calls only, so a panic elsewhere leaves it usable.
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The objects of a list, and whether there are no more of them.
+struct Page<K> {
+    items: Vec<K>,
+    is_last: bool,
 }
 
 /// Reads a list: all objects at once, and if one of them is not what it should be, each behind a
 /// guard.
-fn understood<K>(text: &str) -> Result<Vec<K>, serde_json::Error>
+fn understood<K>(text: &str) -> Result<Page<K>, serde_json::Error>
 where
     K: Resource + DeserializeOwned + Clone,
 {
-    if let Ok(all) = serde_json::from_str::<SlimList<K>>(text) {
-        return Ok(all.items.into_iter().map(|Slim(object)| object).collect());
+    if let Ok(SlimList { metadata, items }) = serde_json::from_str::<SlimList<K>>(text) {
+        return Ok(Page {
+            items: items.into_iter().map(|Slim(object)| object).collect(),
+            is_last: metadata.is_last(),
+        });
     }
-    let some: GuardedList<K> = serde_json::from_str(text)?;
-    let items = some.items.into_iter();
-    Ok(items.filter_map(|Guarded(guard)| guard.0.ok()).collect())
+    let GuardedList { metadata, items } = serde_json::from_str(text)?;
+    let items = items.into_iter();
+    Ok(Page {
+        items: items.filter_map(|Guarded(guard)| guard.0.ok()).collect(),
+        is_last: metadata.is_last(),
+    })
 }
 
 fn order<K: Resource>(object: &K) -> (Option<&str>, Option<&str>) {

@@ -34,6 +34,8 @@ impl<'de, K: Deserialize<'de>> Deserialize<'de> for Slim<K> {
 #[derive(Deserialize)]
 #[serde(bound = "K: Deserialize<'de>")]
 pub(crate) struct SlimList<K> {
+    #[serde(default)]
+    pub(crate) metadata: PageMeta,
     pub(crate) items: Vec<Slim<K>>,
 }
 
@@ -41,7 +43,23 @@ pub(crate) struct SlimList<K> {
 #[derive(Deserialize)]
 #[serde(bound = "K: DeserializeOwned")]
 pub(crate) struct GuardedList<K> {
+    #[serde(default)]
+    pub(crate) metadata: PageMeta,
     pub(crate) items: Vec<Guarded<K>>,
+}
+
+/// What a list says of itself.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PageMeta {
+    #[serde(rename = "continue")]
+    goes_on_at: Option<String>,
+}
+
+impl PageMeta {
+    /// Whether it shows all that was left to show.
+    pub(crate) fn is_last(&self) -> bool {
+        self.goes_on_at.as_deref().is_none_or(str::is_empty)
+    }
 }
 
 /// An object behind a guard: itself, or what is wrong with it.

@@ -402,7 +402,11 @@ impl Core {
         match input {
             Input::StepStarted { id, step } => {
                 act.board.set(id, State::Running);
-                act.measure.step_started(id, &step.action, now);
+                // A step that lacks a value asks for nothing: it fails.
+                if let Ok(filled) = act.resolved(step) {
+                    let action = &filled.as_ref().unwrap_or(step).action;
+                    act.measure.step_started(id, action, now);
+                }
                 out.push(EventKind::StepStarted {
                     step: id.clone(),
                     text: step.text.clone(),

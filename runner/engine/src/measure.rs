@@ -78,7 +78,7 @@ impl Measure {
         self.is_open = false;
     }
 
-    /// A step starts that may request a failover.
+    /// A step starts, with its values filled in, that may request a failover.
     pub(crate) fn step_started(&mut self, id: &StepId, action: &Action, now: Timestamp) {
         self.requests.started(id, action, now);
     }

@@ -23,6 +23,7 @@ pub mod seed;
 pub mod select;
 mod source;
 mod syntax;
+pub mod variables;
 pub mod verdict;
 
 pub use load::{LoadError, Loaded, LoadedDrill, load};

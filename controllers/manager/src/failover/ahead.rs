@@ -194,7 +194,7 @@ where
         + std::fmt::Debug,
 {
     async fn ask(reader: &Reader, keys: Vec<Key>) -> Self {
-        match reader.get_each::<K>(&keys).await {
+        match reader.find_each::<K>(&keys).await {
             Ok(found) => Self {
                 keys: keys.into_iter().collect(),
                 found: found
@@ -217,7 +217,7 @@ where
             .filter(|key| !self.keys.contains(key))
             .cloned()
             .collect();
-        for object in reader.get_each::<K>(&unasked).await? {
+        for object in reader.find_each::<K>(&unasked).await? {
             self.found.insert(Key::of(&object), object);
         }
         Ok(keys

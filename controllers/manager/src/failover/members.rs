@@ -34,7 +34,7 @@ pub(super) async fn members(
         selected(reader, group),
     )?;
     let others = added(&mut machines, selected, &named);
-    instances.extend(reader.get_each(&others).await?);
+    instances.extend(reader.find_each(&others).await?);
     unique(&mut instances);
     Ok((machines, instances))
 }

@@ -92,3 +92,43 @@ async fn that_machines_are_on_their_way_is_reported_without_reading_them_all_aga
         "{groups} and {failovers} reads of {MACHINES} machines"
     );
 }
+
+/// How often a program asked a site for machines by name, and for lists of them.
+fn asked_for_machines(lab: &Lab, user: &str) -> (usize, usize) {
+    let counts = requests(lab, user);
+    let of = |verb: &str| {
+        let asked = counts
+            .iter()
+            .filter(|(what, _)| what.ends_with(&format!(" {verb} virtualmachines")));
+        asked.map(|(_, count)| count).sum()
+    };
+    (of("get"), of("list"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_fills_its_namespace_is_read_by_lists() {
+    let lab = Lab::linstor().await;
+    lab.group("pg-a", 4, "primary").await;
+    lab.fail_over("quorum", "f1", "pg-a", "dr").await;
+    let ended = lab.ended("quorum", "f1").await;
+    assert_eq!(phase(&ended), FailoverPhase::Succeeded);
+    let (by_name, lists) = asked_for_machines(&lab, "failover-controller");
+    assert_eq!(by_name, 0, "and {lists} lists");
+    assert!(lists > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_in_a_crowd_is_read_by_name_after_one_list_has_shown_the_crowd() {
+    let lab = Lab::linstor().await;
+    lab.group("pg-a", 2, "primary").await;
+    lab.group("pg-crowd", 9, "primary").await;
+    lab.fail_over("quorum", "f1", "pg-a", "dr").await;
+    let ended = lab.ended("quorum", "f1").await;
+    assert_eq!(phase(&ended), FailoverPhase::Succeeded);
+    let (by_name, lists) = asked_for_machines(&lab, "failover-controller");
+    assert!(by_name > 0);
+    assert!(
+        lists <= 2,
+        "{lists} lists by the one that fails over, on two sites"
+    );
+}

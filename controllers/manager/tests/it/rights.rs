@@ -91,7 +91,8 @@ async fn two_sites(rights: &[Right]) -> Lab {
     let directory = SiteDirectory::drbd_operator(false);
     let mut lab = Lab::guarded(directory, StorageModel::DrbdOperator).await;
     grant(&lab, rights).await;
-    lab.place("pg-a", 1, "primary").await;
+    // Two machines, so that they are read by lists; a single one, as on three sites, is read by name.
+    lab.place("pg-a", 2, "primary").await;
     lab.start_controllers();
     tokio::time::sleep(MINUTE).await;
     lab.fail_over("dr", "f1", "pg-a", "dr").await;

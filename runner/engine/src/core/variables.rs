@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sitedrill_model::scenario::{Action, Scenario, Step};
+use sitedrill_model::variables::has_variable;
 use sitedrill_model::{Failure, FailureKind};
 
 /// How a value is written into a text of another language.
@@ -40,7 +41,7 @@ pub(super) fn resolved(
             let values = saved
                 .iter()
                 .map(|(name, value)| (name.clone(), quote(value)));
-            changed |= text.contains("${");
+            changed |= has_variable(&text);
             *place = Value::String(filled(&text, &values.collect())?);
         }
     }
@@ -65,7 +66,7 @@ fn replace(
     changed: &mut bool,
 ) -> Result<(), Failure> {
     match value {
-        Value::String(text) if text.contains("${") => {
+        Value::String(text) if has_variable(text) => {
             *text = filled(text, saved)?;
             *changed = true;
             Ok(())

@@ -32,12 +32,8 @@ enum Asks {
     Order(String),
 }
 
-/// Whether a text is already what it will be when its step acts: a value may still have to be put in.
-fn is_fixed(text: &str) -> bool {
-    !text.contains("${")
-}
-
 impl Requests {
+    /// A step starts, with its values filled in.
     pub(super) fn started(&mut self, step: &StepId, action: &Action, now: Timestamp) {
         let asks = match action {
             Action::Pgctl(pgctl) => Asks::Command(pgctl.args.clone()),
@@ -46,8 +42,8 @@ impl Requests {
                 None => return,
             },
             Action::Failover(order) => match &order.name {
-                Some(name) if is_fixed(name) => Asks::Manifest(name.clone()),
-                Some(_) | None => Asks::Order(order.group.clone()),
+                Some(name) => Asks::Manifest(name.clone()),
+                None => Asks::Order(order.group.clone()),
             },
             _ => return,
         };
@@ -85,7 +81,7 @@ impl Requests {
     pub(super) fn candidates(&self, failover: &str, group: &str) -> Vec<usize> {
         let requests = self.0.iter().enumerate().filter(|(_, it)| match &it.asks {
             Asks::Command(words) => it.is_running && words.iter().any(|word| word == group),
-            Asks::Order(wanted) => it.is_running && (wanted == group || !is_fixed(wanted)),
+            Asks::Order(wanted) => it.is_running && wanted == group,
             Asks::Manifest(name) => name == failover,
         });
         requests.map(|(index, _)| index).collect()

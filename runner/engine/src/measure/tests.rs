@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sitedrill_model::scenario::{
-    Apply, ExpectedOutcome, FailoverOrder, Pgctl, Sleep, StepTimeouts,
+    Apply, ExpectedOutcome, FailoverOrder, Pgctl, Save, Scenario, Sleep, StepTimeouts,
 };
 
 use super::*;
@@ -24,12 +24,15 @@ struct Play {
 
 impl Play {
     fn new(rto_seconds: u64) -> Self {
+        Self::of(scenario(vec![]), rto_seconds)
+    }
+
+    fn of(mut scenario: Scenario, rto_seconds: u64) -> Self {
         let sites = [
             ("primary".to_owned(), vec!["cluster1".to_owned()]),
             ("dr".to_owned(), vec!["cluster2".to_owned()]),
             ("quorum".to_owned(), vec![]),
         ];
-        let mut scenario = scenario(vec![]);
         scenario.objectives.rto = Some(Duration::from_secs(rto_seconds));
         scenario.objectives.location = Some(location(5));
         let mut core = Core::new(NAMESPACE, &sites);
@@ -254,6 +257,29 @@ fn failovers_of_the_cleanup_are_held_against_nobody() {
 }
 
 #[test]
+fn a_manifest_whose_name_is_made_of_a_value_asks_for_the_failover_of_that_name() {
+    let save = Save {
+        name: "number".to_owned(),
+        object: object_ref("dr", ObjectKind::ProtectionGroup, "pg-a"),
+        field: "metadata.generation".to_owned(),
+    };
+    let apply = Action::Apply(Apply {
+        site: "quorum".to_owned(),
+        manifest: json!({"kind": "Failover", "metadata": {"name": "fo-${number}"}}),
+    });
+    let steps = vec![step(Action::Save(save)), step(apply.clone())];
+    let mut play = Play::of(scenario(vec![("operator", steps)]), 300);
+    play.see(0, &pg("dr"), Some(group("stopped", "stopped")));
+    let (name, value) = ("number".to_owned(), "7".to_owned());
+    let _ = play.core.handle(Input::Saved { name, value }, at(1));
+    play.start(10, "operator", apply);
+    play.see(12, &fo("fo-7"), Some(failover("Pending")));
+    play.see(40, &pg("dr"), Some(group("running", "running")));
+    play.see(41, &fo("fo-7"), Some(failover("Succeeded")));
+    assert_eq!(play.measured()[0].requested_at, at(10));
+}
+
+#[test]
 fn of_two_commands_about_a_group_the_one_that_names_the_failover_asked_for_it() {
     let mut requests = Requests::default();
     for (seconds, actor) in [(1, "a"), (2, "b")] {
@@ -313,9 +339,4 @@ fn an_order_asks_for_the_failover_of_its_name_or_for_the_one_that_it_says_it_has
     assert_eq!(requests.claim(&candidates, "fo-1"), Some(at(2)));
     let candidates = requests.candidates("by-hand", "pg-a");
     assert_eq!(requests.claim(&candidates[2..], "by-hand"), Some(at(3)));
-    // Its name is made of a value, and so known no sooner.
-    requests.started(&id("d"), &order(Some("fo-${number}")), at(4));
-    requests.printed(&id("d"), "failover.siterecovery.trilio.io/fo-7 created");
-    let candidates = requests.candidates("fo-7", "pg-a");
-    assert_eq!(requests.claim(&candidates, "fo-7"), Some(at(4)));
 }

@@ -11,6 +11,7 @@ use super::{duration, object, outcome};
 use crate::names::{NAMESPACE, canonical_site};
 use crate::scenario::{ExpectedOutcome, FailoverOrder, StepTimeouts};
 use crate::syntax::{self, At, Fact};
+use crate::variables::has_variable;
 
 /// The reasons with which the controllers refuse what does not exist.
 const NO_SUCH_GROUP: &str = "NoSuchGroup";
@@ -75,7 +76,7 @@ fn group(
     written: &At<String>,
     expected: Option<&ExpectedOutcome>,
 ) -> Option<String> {
-    let is_known = scope.groups.contains(&written.value) || written.value.contains("${");
+    let is_known = scope.groups.contains(&written.value) || has_variable(&written.value);
     if is_known || may_be_refused(expected, NO_SUCH_GROUP) {
         return Some(written.value.clone());
     }
@@ -92,7 +93,7 @@ fn management_site(
     let has_quorum = scope.sites.iter().any(|site| site == "quorum");
     let site = canonical_site(&to.value);
     let is_drilled = match site {
-        _ if to.value.contains("${") => true,
+        _ if has_variable(&to.value) => true,
         None => may_be_refused(expected, NO_SUCH_SITE),
         Some("quorum") => may_be_refused(expected, NOT_A_WORKLOAD_SITE),
         Some(_) => false,

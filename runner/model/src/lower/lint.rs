@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::names::{canonical_site, did_you_mean, site_names};
 use crate::source::Source;
 use crate::syntax::{At, Pos};
+use crate::variables::has_variable;
 use crate::{Location, Problem};
 
 /// The longest name: that of a DNS label.
@@ -134,7 +135,7 @@ impl<'s> Lint<'s> {
     pub(crate) fn label(&mut self, what: &str, name: &str, pos: Pos) -> bool {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         // A variable is refused by itself.
-        let sound = name.contains("${")
+        let sound = has_variable(name)
             || !name.is_empty()
                 && name.len() <= LONGEST_NAME
                 && name.chars().all(inner)

@@ -7,6 +7,7 @@ use super::step::Scope;
 use crate::names::{self, CLUSTER_SCOPED, KINDS, NAMESPACE};
 use crate::scenario::{Apply, ObjectKind, ObjectRef, Observe, Patch};
 use crate::syntax::{self, At, Pos};
+use crate::variables::has_variable;
 
 /// The keys that together name an object.
 pub(super) struct Written<'w> {
@@ -39,7 +40,7 @@ pub(super) fn object(
         pos: object.pos,
     };
     let kind = kind(lint, &word)?;
-    let has_variable = name.contains("${");
+    let has_variable = has_variable(name);
     let dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if name.is_empty() || !has_variable && !name.chars().all(dns) {
         lint.error(object.pos, format!("`{name}` is no name of an object"));
@@ -85,7 +86,7 @@ pub(super) fn present(
     written: &Written<'_>,
 ) -> Option<ObjectRef> {
     let object = object(lint, scope, written)?;
-    let is_known = scope.groups.contains(&object.name) || object.name.contains("${");
+    let is_known = scope.groups.contains(&object.name) || has_variable(&object.name);
     if object.kind == ObjectKind::ProtectionGroup && !is_known {
         let group = At {
             value: object.name.clone(),

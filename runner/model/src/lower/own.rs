@@ -5,6 +5,7 @@ use super::lint::Lint;
 use super::step::Scope;
 use crate::scenario::{Condition, InvariantKind, OwnInvariant};
 use crate::syntax::{self, At};
+use crate::variables::has_variable;
 
 /// One of the scenario's own; `earlier` are those before it.
 pub(super) fn invariant(
@@ -47,7 +48,7 @@ pub(super) fn invariant(
         );
     }
     if let Condition::Cel(expression) = &condition
-        && expression.text.text().contains("${")
+        && has_variable(expression.text.text())
     {
         let message = "an invariant is in force before any value is saved";
         lint.error_help(fact.pos, message, "say it in a step instead");

@@ -8,6 +8,7 @@ use super::{fact, words};
 use crate::names::quoted;
 use crate::scenario::{Command, Program, ProgramEnd};
 use crate::syntax::{self, At, Fact, Kubectl, OneOrMany};
+use crate::variables::has_variable;
 
 /// The keys that say how a program ends.
 const ENDS: [&str; 3] = ["exitCode", "contains", "matches"];
@@ -137,7 +138,7 @@ fn pattern(lint: &mut Lint<'_>, written: &At<serde_json::Value>) -> Option<Strin
         return None;
     };
     // One with variables is whole only when its step starts.
-    if !text.contains("${")
+    if !has_variable(text)
         && let Err(error) = Regex::new(text)
     {
         let error = error.to_string();

@@ -26,6 +26,7 @@ mod failover;
 mod gate;
 mod interest;
 mod key;
+mod looks;
 mod malformed;
 mod meter;
 mod news;

@@ -106,7 +106,8 @@ impl Performer {
         })
     }
 
-    fn next(&self, look_again: LookAgain) -> Next {
+    /// When to look again, as seen now.
+    pub(crate) fn next(&self, look_again: LookAgain) -> Next {
         match look_again {
             LookAgain::OnChange => Next::OnChange,
             // An instant that has passed has a negative distance, which no Duration can hold.

@@ -36,6 +36,7 @@ use crate::config::{Now, ProtectionGroupControllerConfig};
 use crate::driver::{DriverSettings, Next, drive};
 use crate::error::{Error, PassError};
 use crate::key::Key;
+use crate::looks::{Look, Looks};
 use crate::malformed::Kind;
 use crate::meter::{Meter, SharedMeter, Unmetered, measured};
 use crate::perform::Performer;
@@ -95,7 +96,7 @@ async fn run(
         now: config.now,
         claims: Mutex::default(),
         shown: Mutex::default(),
-        on_the_way: Mutex::default(),
+        looks: Looks::default(),
         meter,
     });
     let (sender, keys) = mpsc::unbounded_channel();
@@ -127,8 +128,7 @@ struct Context {
     scribe: Scribe,
     claims: Mutex<Claims>,
     shown: Mutex<Shown>,
-    /// Groups whose next pass only has to report how far their members have come.
-    on_the_way: Mutex<BTreeSet<Key>>,
+    looks: Looks,
     meter: SharedMeter,
 }
 
@@ -143,17 +143,17 @@ impl Context {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn on_the_way(&self) -> MutexGuard<'_, BTreeSet<Key>> {
-        // As above.
-        let on_the_way = self.on_the_way.lock();
-        on_the_way.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The decision on what the watches have shown; `None` where they cannot tell. What they show later is looked at
     /// then.
     fn decide_on_shown(&self, group: ProtectionGroup) -> Option<Decision<ProtectionGroupStatus>> {
         let lists = self.shown().members_of(&group)?;
         Some(self.decide(group, Ok(lists)))
+    }
+
+    /// The same, on the group as it was shown.
+    fn decide_on_all_shown(&self, key: &Key) -> Option<Decision<ProtectionGroupStatus>> {
+        let group = self.claims().group(key).cloned()?;
+        self.decide_on_shown(group)
     }
 
     fn decide(
@@ -176,23 +176,22 @@ impl Context {
 
     /// Looks at a group after a change of its machines, unless there is nothing to do.
     fn look_at(&self, keys: &UnboundedSender<Key>, key: Key) {
-        let group = self.claims().group(&key).cloned();
-        match group.and_then(|group| self.decide_on_shown(group)) {
+        match self.decide_on_all_shown(&key) {
             Some(decision) if decision.is_idle() => {}
             Some(decision) if only_reports_progress(&decision) => {
-                // Where a pass for that is due already, that one will see this too.
-                if self.on_the_way().insert(key.clone()) {
-                    send(keys, key);
-                }
+                self.look(keys, key, Look::Progress);
             }
-            Some(_) | None => self.look_closely_at(keys, key),
+            Some(_) => self.look(keys, key, Look::News),
+            None => self.look(keys, key, Look::Closely),
         }
     }
 
-    /// Looks at a group, and at its machines as they are.
-    fn look_closely_at(&self, keys: &UnboundedSender<Key>, key: Key) {
-        self.on_the_way().remove(&key);
-        send(keys, key);
+    /// Has a pass look at a group. Where one is due already that looks as closely, that one will see this too.
+    fn look(&self, keys: &UnboundedSender<Key>, key: Key, look: Look) {
+        if self.looks.due(&key, look) {
+            // The receiver is gone only while the controller ends.
+            drop(keys.send(key));
+        }
     }
 }
 
@@ -234,7 +233,7 @@ fn watch(
             if asks_as_before {
                 owner.look_at(&keys, key);
             } else {
-                owner.look_closely_at(&keys, key);
+                owner.look(&keys, key, Look::Closely);
             }
         },
     );
@@ -304,13 +303,19 @@ fn watch_machines<K, Facts>(
     });
 }
 
-fn send(keys: &UnboundedSender<Key>, key: Key) {
-    // The receiver is gone only while the controller ends.
-    drop(keys.send(key));
-}
-
 async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
-    let on_the_way = context.on_the_way().remove(&key);
+    let look = context.looks.begins(&key);
+    if look == Look::News
+        && let Some(decision) = context.decide_on_all_shown(&key)
+        && decision.is_idle()
+    {
+        return Ok(context.performer.next(decision.look_again));
+    }
+    let on_the_way = look == Look::Progress;
+    if on_the_way && let Some(rest) = context.looks.waits(&key, (context.now)()) {
+        context.looks.due(&key, look);
+        return Ok(Next::After(rest));
+    }
     // Its members, as the watch shows them, need not wait for it to be read.
     let shown = context.claims().group(&key).cloned();
     let shown = shown.filter(|_| !on_the_way);
@@ -324,6 +329,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let group = match found? {
         None => {
             context.claims().remove(&key);
+            context.looks.forget(&key);
             context.meter.group(&key.namespace, &key.name, None);
             return Ok(Next::Never);
         }
@@ -343,6 +349,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         .flatten()
         .filter(only_reports_progress);
     let decision = if let Some(decision) = progress {
+        context.looks.reports(&key, (context.now)());
         decision
     } else {
         let early = early.filter(|_| shown.is_some_and(|shown| shown.spec == group.spec));

@@ -9,6 +9,7 @@
 //! - [`control_plane`]: the binaries of a real API server, found or built;
 //! - [`clients`]: stock clients that tests use, found or fetched;
 //! - [`mod@bench`]: figures of the embedded API server beside those of the real one;
+//! - [`release`]: programs in their release build;
 //! - [`stages`]: everything that must pass, one stage after another;
 //! - [`bless`]: writing anew what tests compare with.
 //!
@@ -20,6 +21,7 @@ pub mod clients;
 pub mod control_plane;
 pub mod generated;
 pub mod layers;
+pub mod release;
 pub mod repo;
 pub mod stages;
 pub mod storm;
@@ -175,7 +177,8 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
         }
         Verb::Clients => report(&clients::find_or_fetch()?, "clients"),
         Verb::Storm { args } => {
-            let status = storm::command(repo)?
+            let status = release::Program::Storm
+                .command(repo)?
                 .args(args)
                 .status()
                 .context("failed to start the storm")?;

@@ -152,21 +152,21 @@ impl<'a> Pass<'a> {
             }
             .into());
         };
-        if group.desired != DesiredState::Stopped && !self.is_stored(step) {
-            self.begin(step);
-            return Err(Halt::Write);
-        }
-        if group.has_settled_as(DesiredState::Stopped) && live.is_empty() {
-            self.note_fenced(route);
-            let message = format!("{} on {} is stopped", group.name, route.source.name);
-            self.done(step, StepState::Succeeded, message);
-            return Ok(());
-        }
+        let is_empty = live.is_empty();
         let on = WaitingOn::Stop {
             site: route.source.name.clone(),
             group: group.name.clone(),
             machines: live,
         };
+        if group.desired != DesiredState::Stopped && !self.is_stored(step) {
+            return Err(self.intend(step, &on));
+        }
+        if group.has_settled_as(DesiredState::Stopped) && is_empty {
+            self.note_fenced(route);
+            let message = format!("{} on {} is stopped", group.name, route.source.name);
+            self.done(step, StepState::Succeeded, message);
+            return Ok(());
+        }
         let halt = self.wait(step, on);
         if group.desired != DesiredState::Stopped && matches!(halt, Err(Halt::Wait { .. })) {
             self.set_desired_state(&route.source.name, group, DesiredState::Stopped);
@@ -232,20 +232,19 @@ impl<'a> Pass<'a> {
             }
             .into());
         };
+        let on = WaitingOn::Start {
+            site: route.target.name.clone(),
+            group: group.name.clone(),
+            machines: not_up(facts, group),
+        };
         if !begun {
-            self.begin(step);
-            return Err(Halt::Write);
+            return Err(self.intend(step, &on));
         }
         if group.has_settled_as(DesiredState::Running) && facts.all_up() {
             let message = format!("{} on {} is running", group.name, route.target.name);
             self.done(step, StepState::Succeeded, message);
             return Ok(());
         }
-        let on = WaitingOn::Start {
-            site: route.target.name.clone(),
-            group: group.name.clone(),
-            machines: not_up(facts, group),
-        };
         let halt = self.wait(step, on);
         if matches!(halt, Err(Halt::Wait { .. })) {
             if group.desired != DesiredState::Running {

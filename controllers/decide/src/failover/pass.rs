@@ -164,6 +164,20 @@ impl<'a> Pass<'a> {
             .unwrap_or(Timestamp::MAX)
     }
 
+    /// Begins a step that acts as soon as that is stored, and says already what it will wait for: so the act needs no
+    /// second write.
+    pub(super) fn intend(&mut self, step: StepName, on: &WaitingOn) -> Halt {
+        self.begin(step);
+        self.say(step, on);
+        Halt::Write
+    }
+
+    fn say(&mut self, step: StepName, on: &WaitingOn) {
+        if let Some(known) = self.status.steps.iter_mut().find(|s| s.name == step) {
+            known.message = Some(on.to_string());
+        }
+    }
+
     /// Waits within a step until something changes, or ends the failover when the step is late.
     pub(super) fn wait(&mut self, step: StepName, on: WaitingOn) -> Flow {
         let refusal = self.too_late(step, &on);
@@ -189,10 +203,7 @@ impl<'a> Pass<'a> {
         if self.now >= deadline {
             return Err(late.into());
         }
-        let message = on.to_string();
-        if let Some(known) = self.status.steps.iter_mut().find(|s| s.name == step) {
-            known.message = Some(message);
-        }
+        self.say(step, &on);
         let again = poll.map_or(deadline, |poll| self.after(poll).min(deadline));
         Err(Halt::Wait {
             on,
@@ -352,7 +363,8 @@ impl<'a> Pass<'a> {
                 if self.status.condition(conditions::SUCCEEDED).is_none()
                     && let Some(step) = running.next()
                 {
-                    self.status.message = Some(format!("{} has begun", step.name));
+                    let begun = || format!("{} has begun", step.name);
+                    self.status.message = Some(step.message.clone().unwrap_or_else(begun));
                 }
             }
             Some(on) => self.status.message = Some(on.to_string()),

@@ -108,6 +108,11 @@ pub(super) fn expected(
 }
 
 impl Guess {
+    /// Whether it asks for all groups of a namespace.
+    pub(super) fn lists_groups(&self) -> bool {
+        self.groups.is_some()
+    }
+
     /// What a pass with this need will ask of a site that runs machines.
     pub(super) fn of(need: Need, is_target: bool, group: &Key, shown: Option<&ShownGroup>) -> Self {
         let Some(shown) = shown.filter(|_| need.instances) else {

@@ -19,16 +19,19 @@ use siterecovery_api::{DesiredState, Failover, ProtectionGroup, SiteInfo, SiteNa
 use siterecovery_decide::facts::{GroupFacts, VolumeFacts};
 use siterecovery_decide::failover::{Fetch, Fetched, SiteObjects, volumes_of};
 
-use super::Context;
 use super::ahead::{Ahead, Guess, expected};
 use super::members::{Members, claims, members, unique};
 use super::need::{Need, Others, Seen};
+use super::{Context, is_active};
 use crate::claims::named_members;
 use crate::key::Key;
 use crate::reader::{ReadError, Reader, SilentSite};
 use crate::telemetry::chain;
 
 type Sites = BTreeMap<SiteName, Fetch<SiteObjects>>;
+
+/// Groups, and the places of those that cannot be understood.
+type Copies = (Vec<ProtectionGroup>, Vec<Key>);
 
 /// A site, the way to it, and what was read of it so far.
 struct Half<'a> {
@@ -164,7 +167,7 @@ impl Request {
                 (Err(ReadError::StillSilent(silent)), Ahead::default())
             } else {
                 let guess = self.guess(context, site, known);
-                join!(self.first_half(site, reader), Ahead::ask(reader, guess))
+                self.first_half(site, reader, guess).await
             };
             Some(Half {
                 site,
@@ -178,7 +181,8 @@ impl Request {
 
     /// What to ask of a site at once, because the pass will probably need it.
     fn guess(&self, context: &Context, site: &SiteInfo, known: &Failover) -> Guess {
-        if !site.runs_workloads() {
+        // One that has ended is looked at for the lock that it may have left.
+        if !site.runs_workloads() || !is_active(known.status.as_ref()) {
             return Guess::default();
         }
         let group = Key::new(&self.namespace, &self.group);
@@ -198,26 +202,69 @@ impl Request {
         Guess::of(Need::of(known, seen), is_target, &group, here.as_ref())
     }
 
-    /// The locks and the group's copy.
-    async fn first_half(&self, site: &SiteInfo, reader: &Reader) -> Result<SiteObjects, ReadError> {
-        let mut objects = SiteObjects::default();
-        if self.manages.contains(&site.name) {
-            let locks: Vec<Key> = self
-                .locks
-                .iter()
-                .map(|name| Key::new(&self.namespace, name))
-                .collect();
-            objects.leases = reader.get_each::<Lease>(&locks).await?;
-        }
-        if site.runs_workloads() {
-            let group = Key::new(&self.namespace, &self.group);
-            match reader.get(&group).await? {
-                Some(DeserializeGuard(Ok(group))) => objects.groups = vec![group],
-                Some(DeserializeGuard(Err(_))) => objects.malformed_groups = vec![group.pair()],
-                None => {}
+    /// The locks and the group's copy, and what was guessed.
+    async fn first_half(
+        &self,
+        site: &SiteInfo,
+        reader: &Reader,
+        guess: Guess,
+    ) -> (Result<SiteObjects, ReadError>, Ahead) {
+        // Where all groups are listed anyway, this one is among them.
+        let is_listed = guess.lists_groups();
+        let copy = async {
+            if is_listed || !site.runs_workloads() {
+                return Ok(Copies::default());
             }
+            self.copy(reader).await
+        };
+        let first = async { try_join!(self.locks(site, reader), copy) };
+        let (read, ahead) = join!(first, Ahead::ask(reader, guess));
+        let whole = async {
+            let (leases, mut copies) = read?;
+            if is_listed {
+                copies = match &ahead.groups {
+                    Some(listed) => self.among(listed),
+                    None => self.copy(reader).await?,
+                };
+            }
+            let (groups, malformed) = copies;
+            Ok(SiteObjects {
+                leases,
+                groups,
+                malformed_groups: malformed.into_iter().map(Key::pair).collect(),
+                ..SiteObjects::default()
+            })
+        };
+        (whole.await, ahead)
+    }
+
+    async fn locks(&self, site: &SiteInfo, reader: &Reader) -> Result<Vec<Lease>, ReadError> {
+        if !self.manages.contains(&site.name) {
+            return Ok(Vec::new());
         }
-        Ok(objects)
+        let names = self.locks.iter();
+        let locks: Vec<Key> = names.map(|name| Key::new(&self.namespace, name)).collect();
+        reader.get_each(&locks).await
+    }
+
+    fn copy_key(&self) -> Key {
+        Key::new(&self.namespace, &self.group)
+    }
+
+    async fn copy(&self, reader: &Reader) -> Result<Copies, ReadError> {
+        let key = self.copy_key();
+        Ok(match reader.get(&key).await? {
+            Some(DeserializeGuard(Ok(group))) => (vec![group], Vec::new()),
+            Some(DeserializeGuard(Err(_))) => (Vec::new(), vec![key]),
+            None => Copies::default(),
+        })
+    }
+
+    fn among(&self, (groups, malformed): &Copies) -> Copies {
+        let key = self.copy_key();
+        let copies = groups.iter().filter(|group| Key::of(*group) == key);
+        let malformed = malformed.iter().filter(|other| **other == key);
+        (copies.cloned().collect(), malformed.cloned().collect())
     }
 
     fn seen(&self, halves: &[Half<'_>]) -> Seen {

@@ -131,8 +131,10 @@ impl Need {
         let storage = !started && (!validated || !seen.source_not_stopped);
         Self {
             instances: true,
-            // A target that is about to be asked to run loses taints that have come back.
-            nodes: !is_done(StepName::ClearTaints) || begun || storage,
+            // Nothing looks at nodes before the lock is held. A target that is about to be asked to run, and until its
+            // group says that it does, loses taints that have come back.
+            nodes: (validated || seen.holds_lock)
+                && (!is_done(StepName::ClearTaints) || storage || begun && !seen.target_runs),
             machines: storage || seen.target_runs || !located,
             storage,
             failovers: if looks_around {
@@ -217,8 +219,9 @@ mod tests {
         };
         let taking = failover(&states(StepState::Running), false);
         assert_eq!(Need::of(&taking, unlocked), Need::NOTHING);
+        let need = Need::of(&failover(&[], false), unlocked);
+        assert!(need.instances && need.storage && !need.nodes, "{need:?}");
         for (failover, seen) in [
-            (failover(&[], false), unlocked),
             (taking, CALM),
             // Who has lost its lock looks at everything once more.
             (failover(&states(StepState::Succeeded), false), unlocked),
@@ -289,6 +292,7 @@ mod tests {
         let begun = failover(
             &[
                 (StepName::LocateGroup, StepState::Succeeded),
+                (StepName::ClearTaints, StepState::Succeeded),
                 (StepName::StartTarget, StepState::Running),
             ],
             false,
@@ -297,12 +301,14 @@ mod tests {
             target_asked: Some(DesiredState::Running),
             ..CALM
         };
-        assert!(!Need::of(&begun, asked).machines);
+        let waits = Need::of(&begun, asked);
+        assert!(!waits.machines && waits.nodes, "{waits:?}");
         let runs = Seen {
             target_runs: true,
             ..asked
         };
-        assert!(Need::of(&begun, runs).machines);
+        let done = Need::of(&begun, runs);
+        assert!(done.machines && !done.nodes, "{done:?}");
     }
 
     #[test]

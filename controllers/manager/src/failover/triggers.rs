@@ -49,10 +49,13 @@ pub(super) fn subjects(
             Subject::Machine(site.clone(), Key::new(&machine.namespace, &machine.name))
         }));
     }
-    if let StorageView::Known {
-        volumes,
-        unresolved: _,
-    } = &observed.storage
+    // Once the target has been asked to start, no step looks at storage.
+    let starts = matches!(waiting, Some(WaitingOn::Start { .. }));
+    if !starts
+        && let StorageView::Known {
+            volumes,
+            unresolved: _,
+        } = &observed.storage
     {
         subjects.extend(
             volumes

@@ -64,17 +64,17 @@ async fn dies_at(flow: Flow, halt: Gate, k: usize) -> Option<serde_json::Value> 
 
 #[tokio::test(start_paused = true)]
 async fn a_failover_ends_alike_wherever_its_controller_dies() {
-    ends_alike(Flow::Moves, 12).await;
+    ends_alike(Flow::Moves, 10).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failover_between_two_sites_ends_alike_wherever_its_controller_dies() {
-    ends_alike(Flow::MovesBetweenTwo, 14).await;
+    ends_alike(Flow::MovesBetweenTwo, 12).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_ends_alike_wherever_its_controller_dies() {
-    ends_alike(Flow::RollsBack, 10).await;
+    ends_alike(Flow::RollsBack, 9).await;
 }
 
 #[tokio::test(start_paused = true)]

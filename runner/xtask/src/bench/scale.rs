@@ -9,6 +9,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use crate::release::Program;
 use crate::repo::{Repo, say};
 
 /// The goal for the largest size, in MB.
@@ -36,22 +37,12 @@ pub fn scale(repo: &Repo, sizes: &[u32], out: &Path) -> anyhow::Result<String> {
 fn measure(repo: &Repo, groups: u32) -> anyhow::Result<Value> {
     say(&format!("{groups} groups"));
     let size = groups.to_string();
-    let args = [
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "sitedrill-storm",
-        "--example",
-        "scale",
-        "--",
-        &size,
-    ];
-    let output = repo
-        .cargo(&args)
+    let output = Program::Scale
+        .command(repo)?
+        .arg(&size)
         .stderr(Stdio::inherit())
         .output()
-        .context("failed to start cargo")?;
+        .context("failed to start the groups")?;
     if !output.status.success() {
         bail!("{groups} groups ended with {}", output.status);
     }

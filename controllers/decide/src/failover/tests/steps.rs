@@ -39,10 +39,14 @@ fn a_new_failover_announces_itself_before_it_touches_anything() {
 fn a_failover_with_its_lock_runs_and_stores_that_it_will_stop_the_source_before_it_does() {
     let mut seen = Observed::calm();
     seen.failover.status = decided(&seen, 0).status;
-    let seen = seen.with_lock(lease(UID, ME, at(1)));
+    let mut seen = seen.with_lock(lease(UID, ME, at(1)));
     let decision = decided(&seen, 1);
     assert!(decision.effects.is_empty());
     insta::assert_yaml_snapshot!(decision.status);
+    seen.failover.status = decision.status;
+    let act = decided(&seen, 1);
+    assert_eq!(verbs(&act), ["SetDesiredState"]);
+    assert!(!act.persist, "it has said already what it will wait for");
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::key::Key;
 
 /// How far the members of a group have come is reported at once, and then once in this time at most: a group of many
 /// machines would be written for each step of each of them.
-const BETWEEN_REPORTS: SignedDuration = SignedDuration::from_secs(1);
+const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
 
 /// What a pass is due for; the later ones include the earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub(crate) enum Look {
 pub(crate) struct Looks {
     due: Mutex<BTreeMap<Key, Look>>,
     /// When progress was last reported.
-    reported: Mutex<BTreeMap<Key, Timestamp>>,
+    reported: Mutex<BTreeMap<Key, Instant>>,
 }
 
 impl Looks {
@@ -49,15 +49,15 @@ impl Looks {
     }
 
     /// Progress is reported now.
-    pub(crate) fn reports(&self, key: &Key, now: Timestamp) {
+    pub(crate) fn reports(&self, key: &Key, now: Instant) {
         self.reports_by_group().insert(key.clone(), now);
     }
 
     /// How long a report of progress has to wait, if it has to.
-    pub(crate) fn waits(&self, key: &Key, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn waits(&self, key: &Key, now: Instant) -> Option<Duration> {
         let last = self.reports_by_group().get(key).copied()?;
         let left = BETWEEN_REPORTS.checked_sub(now.duration_since(last))?;
-        Duration::try_from(left).ok().filter(|left| !left.is_zero())
+        (!left.is_zero()).then_some(left)
     }
 
     /// A group is gone.
@@ -65,7 +65,7 @@ impl Looks {
         self.reports_by_group().remove(key);
     }
 
-    fn reports_by_group(&self) -> MutexGuard<'_, BTreeMap<Key, Timestamp>> {
+    fn reports_by_group(&self) -> MutexGuard<'_, BTreeMap<Key, Instant>> {
         // As below.
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn progress_is_reported_at_once_and_then_once_a_second() {
         let (looks, key) = (Looks::default(), Key::new("ns", "pg-a"));
-        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
         assert_eq!(looks.waits(&key, at(0)), None);
         looks.reports(&key, at(0));
         assert_eq!(looks.waits(&key, at(300)), Some(Duration::from_millis(700)));

@@ -28,6 +28,7 @@ use siterecovery_decide::protection_group::{
 };
 use siterecovery_decide::{Decision, Policy};
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::claims::{Claims, named_members};
@@ -186,6 +187,23 @@ impl Context {
         }
     }
 
+    /// When to come back, where a pass that is due for this need not read anything now.
+    fn put_off(&self, key: &Key, look: Look) -> Option<Next> {
+        match look {
+            Look::News => {
+                let decision = self.decide_on_all_shown(key)?;
+                let is_done = decision.is_idle();
+                is_done.then(|| self.performer.next(decision.look_again))
+            }
+            Look::Progress => {
+                let rest = self.looks.waits(key, Instant::now())?;
+                self.looks.due(key, look);
+                Some(Next::After(rest))
+            }
+            Look::Closely => None,
+        }
+    }
+
     /// Has a pass look at a group. Where one is due already that looks as closely, that one will see this too.
     fn look(&self, keys: &UnboundedSender<Key>, key: Key, look: Look) {
         if self.looks.due(&key, look) {
@@ -305,17 +323,10 @@ fn watch_machines<K, Facts>(
 
 async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
     let look = context.looks.begins(&key);
-    if look == Look::News
-        && let Some(decision) = context.decide_on_all_shown(&key)
-        && decision.is_idle()
-    {
-        return Ok(context.performer.next(decision.look_again));
+    if let Some(next) = context.put_off(&key, look) {
+        return Ok(next);
     }
     let on_the_way = look == Look::Progress;
-    if on_the_way && let Some(rest) = context.looks.waits(&key, (context.now)()) {
-        context.looks.due(&key, look);
-        return Ok(Next::After(rest));
-    }
     // Its members, as the watch shows them, need not wait for it to be read.
     let shown = context.claims().group(&key).cloned();
     let shown = shown.filter(|_| !on_the_way);
@@ -349,7 +360,7 @@ async fn pass(context: Arc<Context>, key: Key) -> Result<Next, PassError> {
         .flatten()
         .filter(only_reports_progress);
     let decision = if let Some(decision) = progress {
-        context.looks.reports(&key, (context.now)());
+        context.looks.reports(&key, Instant::now());
         decision
     } else {
         let early = early.filter(|_| shown.is_some_and(|shown| shown.spec == group.spec));

@@ -176,48 +176,19 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             true
         }
         Verb::Clients => report(&clients::find_or_fetch()?, "clients"),
-        Verb::Storm { args } => {
-            let status = release::Program::Storm
-                .command(repo)?
-                .args(args)
-                .status()
-                .context("failed to start the storm")?;
-            return Ok(if status.success() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
-        }
+        Verb::Storm { args } => release::Program::Storm
+            .command(repo)?
+            .args(args)
+            .status()
+            .context("failed to start the storm")?
+            .success(),
         Verb::Tidy => report(&tidy::problems(repo)?, "tidy"),
         Verb::Crds { check } => generate(repo, &generated::crds()?, *check)?,
         Verb::Deploy { check } => generate(repo, &generated::deploy()?, *check)?,
         Verb::Schema { check } => generate(repo, &[generated::schema()?], *check)?,
         Verb::Bless => bless::run(repo)?,
-        Verb::Bench {
-            what: Bench::Apiserver { out },
-        } => {
-            let table = bench::apiserver(repo, out)?;
-            write!(std::io::stdout(), "{table}").context("failed to print")?;
-            true
-        }
-        Verb::Bench {
-            what: Bench::Engine,
-        } => {
-            let table = bench::engine::engine(repo)?;
-            write!(std::io::stdout(), "{table}").context("failed to print")?;
-            true
-        }
-        Verb::Bench {
-            what: Bench::Failover { failovers, out },
-        } => {
-            let table = bench::failover::failover(repo, *failovers, out)?;
-            write!(std::io::stdout(), "{table}").context("failed to print")?;
-            true
-        }
-        Verb::Bench {
-            what: Bench::Scale { groups, out },
-        } => {
-            let table = bench::scale::scale(repo, groups, out)?;
+        Verb::Bench { what } => {
+            let table = measured(what, repo)?;
             write!(std::io::stdout(), "{table}").context("failed to print")?;
             true
         }
@@ -227,6 +198,16 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Measures, and gives the table.
+fn measured(what: &Bench, repo: &Repo) -> anyhow::Result<String> {
+    match what {
+        Bench::Apiserver { out } => bench::apiserver(repo, out),
+        Bench::Engine => bench::engine::engine(repo),
+        Bench::Failover { failovers, out } => bench::failover::failover(repo, *failovers, out),
+        Bench::Scale { groups, out } => bench::scale::scale(repo, groups, out),
+    }
 }
 
 fn generate(repo: &Repo, files: &[generated::Generated], check: bool) -> anyhow::Result<bool> {

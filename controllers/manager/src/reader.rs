@@ -164,7 +164,8 @@ impl Reader {
             return self.get_each(&places).await;
         }
         let at_most = ListParams::default().limit(u32::try_from(limit).unwrap_or(u32::MAX));
-        let Page { mut items, is_last } = self.page::<K>(Some(namespace), &at_most).await?;
+        let page = self.list_as::<K, _>(Some(namespace), &at_most, understood::<K>);
+        let Page { mut items, is_last } = page.await?;
         if is_last {
             return Ok(items);
         }
@@ -202,15 +203,12 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let what = || K::plural(&()).into_owned();
-        let url = K::url_path(&(), Some(namespace));
-        let request = Request::new(url).list(&ListParams::default());
-        let request = request.expect("a path made of Kubernetes names is a URL");
-        let guarded = in_time(what, async {
-            let text = self.client.request_text(request).await?;
-            serde_json::from_str::<GuardedList<K>>(&text).map_err(kube::Error::SerdeError)
-        })
-        .await?;
+        let everything = ListParams::default();
+        let guarded: GuardedList<K> = self
+            .list_as::<K, _>(Some(namespace), &everything, |text| {
+                serde_json::from_str(text)
+            })
+            .await?;
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for Guarded(guard) in guarded.items {
             let key = Key::of(&guard);
@@ -239,25 +237,28 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     {
-        let mut objects = self.page::<K>(namespace, matching).await?.items;
+        let page = self.list_as::<K, _>(namespace, matching, understood::<K>);
+        let mut objects = page.await?.items;
         objects.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(objects)
     }
 
-    async fn page<K>(
+    /// Asks for a list, and reads its text in this way.
+    async fn list_as<K, T>(
         &self,
         namespace: Option<&str>,
         matching: &ListParams,
-    ) -> Result<Page<K>, ReadError>
+        read: fn(&str) -> Result<T, serde_json::Error>,
+    ) -> Result<T, ReadError>
     where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+        K: Resource<DynamicType = ()>,
     {
         let what = || K::plural(&()).into_owned();
         let request = Request::new(K::url_path(&(), namespace)).list(matching);
         let request = request.expect("a path made of Kubernetes names is a URL");
         in_time(what, async {
             let text = self.client.request_text(request).await?;
-            understood(&text).map_err(kube::Error::SerdeError)
+            read(&text).map_err(kube::Error::SerdeError)
         })
         .await
     }

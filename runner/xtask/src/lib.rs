@@ -30,7 +30,7 @@ pub mod tidy;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -176,8 +176,7 @@ fn run(verb: &Verb, repo: &Repo) -> anyhow::Result<ExitCode> {
             true
         }
         Verb::Clients => report(&clients::find_or_fetch()?, "clients"),
-        Verb::Storm { args } => release::Program::Storm
-            .command(repo)?
+        Verb::Storm { args } => Command::new(release::Program::Storm.build(repo)?)
             .args(args)
             .status()
             .context("failed to start the storm")?

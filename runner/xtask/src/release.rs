@@ -1,7 +1,8 @@
 //! Release builds of the programs that tasks run. All are built as if beside the program that people run, so that they
 //! share every crate's build with it: cargo builds a crate anew for other features.
 
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -32,11 +33,11 @@ impl Program {
         }
     }
 
-    /// Builds it, and gives the command that runs it.
+    /// Builds it, and says where it is.
     ///
     /// # Errors
     /// It cannot be built.
-    pub fn command(self, repo: &Repo) -> anyhow::Result<Command> {
+    pub fn build(self, repo: &Repo) -> anyhow::Result<PathBuf> {
         let name = self.name();
         let args = [
             "build",
@@ -59,7 +60,7 @@ impl Program {
         }
         let program = executable(&String::from_utf8_lossy(&output.stdout), name);
         let program = program.with_context(|| format!("cargo does not say where {name} is"))?;
-        Ok(Command::new(program))
+        Ok(program.into())
     }
 }
 

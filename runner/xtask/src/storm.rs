@@ -1,5 +1,7 @@
 //! The short storm that is a stage of `cargo xtask test`.
 
+use std::process::Command;
+
 use anyhow::{Context as _, bail};
 
 use crate::release::Program;
@@ -14,8 +16,7 @@ const SEEDS: &str = "500";
 /// It cannot be built, something was violated, or something was never reached.
 pub fn stage(repo: &Repo) -> anyhow::Result<()> {
     say(&format!("$ cargo xtask storm --seeds {SEEDS}"));
-    let status = Program::Storm
-        .command(repo)?
+    let status = Command::new(Program::Storm.build(repo)?)
         .args(["--seeds", SEEDS])
         .status()
         .context("failed to start the storm")?;

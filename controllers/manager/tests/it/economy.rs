@@ -37,8 +37,8 @@ async fn a_plain_failover_takes_few_passes_and_reads_little_in_each() {
         .filter(|(what, _)| what.contains(" get ") || what.contains(" list "))
         .map(|(_, count)| count)
         .sum();
-    assert!(passes <= 18, "{passes} passes: {counts:#?}");
-    assert!(reads <= 200, "{reads} reads: {counts:#?}");
+    assert!(passes <= 10, "{passes} passes: {counts:#?}");
+    assert!(reads <= 90, "{reads} reads: {counts:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,6 +69,8 @@ async fn that_machines_are_on_their_way_is_reported_without_reading_them_all_aga
     const MACHINES: u32 = 10;
     let lab = Lab::linstor().await;
     lab.group("pg-a", MACHINES, "primary").await;
+    // So that machines are read by name and each read counts.
+    lab.group("pg-crowd", 2 * MACHINES, "primary").await;
     let reads = |user: &str| -> usize {
         let counts = requests(&lab, user);
         let machines = counts
@@ -88,7 +90,7 @@ async fn that_machines_are_on_their_way_is_reported_without_reading_them_all_aga
     let told = told["dr update protectiongroups/status"];
     assert!(told >= 10, "the group has told how far it was {told} times");
     assert!(
-        groups <= 120 && failovers <= 400,
+        groups <= 90 && failovers <= 200,
         "{groups} and {failovers} reads of {MACHINES} machines"
     );
 }

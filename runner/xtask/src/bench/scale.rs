@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -20,9 +20,10 @@ const GOAL_MB: f64 = 500.0;
 /// # Errors
 /// Something could not be built, run or written.
 pub fn scale(repo: &Repo, sizes: &[u32], out: &Path) -> anyhow::Result<String> {
+    let program = Program::Scale.build(repo)?;
     let mut figures = Vec::new();
     for size in sizes {
-        figures.push(measure(repo, *size)?);
+        figures.push(measure(&program, *size)?);
     }
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder)
@@ -34,12 +35,10 @@ pub fn scale(repo: &Repo, sizes: &[u32], out: &Path) -> anyhow::Result<String> {
     Ok(table(&figures))
 }
 
-fn measure(repo: &Repo, groups: u32) -> anyhow::Result<Value> {
+fn measure(program: &Path, groups: u32) -> anyhow::Result<Value> {
     say(&format!("{groups} groups"));
-    let size = groups.to_string();
-    let output = Program::Scale
-        .command(repo)?
-        .arg(&size)
+    let output = Command::new(program)
+        .arg(groups.to_string())
         .stderr(Stdio::inherit())
         .output()
         .context("failed to start the groups")?;

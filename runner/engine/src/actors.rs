@@ -67,9 +67,7 @@ pub(crate) async fn run_then(stage: &Stage<'_>) -> bool {
 pub(crate) async fn run_always(stage: &Stage<'_>) {
     for (index, step) in stage.scenario.always.iter().enumerate() {
         let id = id(ALWAYS, index);
-        stage.at_pace(&id, step).await;
-        stage.shared.take(Input::StepStarted { id: &id, step });
-        let outcome = as_cleanup(Box::pin(steps::run(&id, step, stage)).await);
+        let outcome = as_cleanup(Box::pin(perform(&id, step, stage)).await);
         stage.shared.take(Input::StepFinished { id: &id, outcome });
     }
 }
@@ -78,9 +76,7 @@ pub(crate) async fn run_always(stage: &Stage<'_>) {
 async fn run(actor: &str, steps: &[Step], stage: &Stage<'_>) -> bool {
     for (index, step) in steps.iter().enumerate() {
         let id = id(actor, index);
-        stage.at_pace(&id, step).await;
-        stage.shared.take(Input::StepStarted { id: &id, step });
-        let outcome = Box::pin(steps::run(&id, step, stage)).await;
+        let outcome = Box::pin(perform(&id, step, stage)).await;
         let passed = outcome.verdict == Verdict::Passed;
         stage.shared.take(Input::StepFinished { id: &id, outcome });
         if !passed {
@@ -91,6 +87,18 @@ async fn run(actor: &str, steps: &[Step], stage: &Stage<'_>) -> bool {
         }
     }
     true
+}
+
+/// Runs one step to its end, with the values that earlier steps have saved.
+async fn perform(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
+    stage.at_pace(id, step).await;
+    let filled = stage.shared.core().act().resolved(step);
+    let action = filled.as_ref().ok().map(|filled| &filled.action);
+    stage.shared.take(Input::StepStarted { id, step, action });
+    match filled {
+        Ok(filled) => steps::run(id, &filled, stage).await,
+        Err(failure) => steps::failed(failure.at(&step.location)),
+    }
 }
 
 /// Ends every step that runs as aborted, and skips every step of actors and `then` that has not started.

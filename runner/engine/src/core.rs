@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 use sitedrill_model::event::{EventKind, FaultNote, Observation, StepId, StepOutcome, Stream};
-use sitedrill_model::scenario::{Condition, ObjectKind, Observe, Scenario, Step};
+use sitedrill_model::scenario::{Action, Condition, ObjectKind, Observe, Scenario, Step};
 use sitedrill_model::{Failure, FailureKind, Location, SeenValue, Verdict};
 
 mod act;
@@ -84,7 +84,12 @@ pub(crate) enum Input<'i> {
     /// An object is gone.
     Deleted { source: &'i Source, object: Value },
     /// A step starts.
-    StepStarted { id: &'i StepId, step: &'i Step },
+    StepStarted {
+        id: &'i StepId,
+        step: &'i Step,
+        /// What it does, with its values filled in; nothing where one is missing.
+        action: Option<&'i Action>,
+    },
     /// A step's command printed a line.
     Output {
         id: &'i StepId,
@@ -400,11 +405,9 @@ impl Core {
     fn step(&mut self, input: Input<'_>, now: Timestamp, out: &mut Vec<EventKind>) {
         let act = &mut self.act;
         match input {
-            Input::StepStarted { id, step } => {
+            Input::StepStarted { id, step, action } => {
                 act.board.set(id, State::Running);
-                // A step that lacks a value asks for nothing: it fails.
-                if let Ok(filled) = act.resolved(step) {
-                    let action = &filled.as_ref().unwrap_or(step).action;
+                if let Some(action) = action {
                     act.measure.step_started(id, action, now);
                 }
                 out.push(EventKind::StepStarted {

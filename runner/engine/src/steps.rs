@@ -65,17 +65,8 @@ impl Stage<'_> {
     }
 }
 
-/// Runs one step to its end, with the values that earlier steps have saved.
+/// Does what a step says, with its values filled in.
 pub(crate) async fn run(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
-    let resolved = stage.shared.core().act().resolved(step);
-    match resolved {
-        Ok(None) => run_resolved(id, step, stage).await,
-        Ok(Some(step)) => run_resolved(id, &step, stage).await,
-        Err(failure) => failed(failure.at(&step.location)),
-    }
-}
-
-async fn run_resolved(id: &StepId, step: &Step, stage: &Stage<'_>) -> StepOutcome {
     let within = step.within;
     match &step.action {
         Action::Await(condition) => await_::run(condition, step, stage).await,

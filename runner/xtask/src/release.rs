@@ -9,9 +9,11 @@ use serde_json::Value;
 
 use crate::repo::Repo;
 
-/// A program of the crate of the storm.
+/// A program that tasks run.
 #[derive(Debug, Clone, Copy)]
 pub enum Program {
+    /// What people run.
+    Sitedrill,
     /// The storm itself.
     Storm,
     /// What `cargo xtask bench scale` runs.
@@ -21,6 +23,7 @@ pub enum Program {
 impl Program {
     fn name(self) -> &'static str {
         match self {
+            Self::Sitedrill => "sitedrill",
             Self::Storm => "sitedrill-storm",
             Self::Scale => "scale",
         }
@@ -28,7 +31,7 @@ impl Program {
 
     fn select(self) -> &'static str {
         match self {
-            Self::Storm => "--bin",
+            Self::Sitedrill | Self::Storm => "--bin",
             Self::Scale => "--example",
         }
     }
@@ -83,11 +86,9 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"sitedrill-storm"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"sitedrill-storm"},"executable":"/t/sitedrill-storm"}
 {"reason":"build-finished","success":true}"#;
-        let storm = Program::Storm.name();
-        assert_eq!(
-            executable(said, storm).as_deref(),
-            Some("/t/sitedrill-storm")
-        );
-        assert_eq!(executable("", storm), None);
+        let named = |program: Program| executable(said, program.name());
+        assert_eq!(named(Program::Sitedrill).as_deref(), Some("/t/sitedrill"));
+        assert_eq!(named(Program::Storm).as_deref(), Some("/t/sitedrill-storm"));
+        assert_eq!(named(Program::Scale), None);
     }
 }

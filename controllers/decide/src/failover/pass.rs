@@ -124,22 +124,24 @@ impl<'a> Pass<'a> {
     }
 
     /// Notes that a step runs; its start is noted only once.
-    pub(super) fn begin(&mut self, step: StepName) {
-        let now = micro_time(self.now);
-        match self.status.steps.iter_mut().find(|s| s.name == step) {
-            Some(known) => {
-                known.state = StepState::Running;
-                known.finished_at = None;
-            }
-            None => self.status.steps.push(FailoverStep {
+    pub(super) fn begin(&mut self, step: StepName) -> &mut FailoverStep {
+        let steps = &mut self.status.steps;
+        let known = steps.iter().position(|s| s.name == step);
+        let index = known.unwrap_or_else(|| {
+            steps.push(FailoverStep {
                 name: step,
                 state: StepState::Running,
-                started_at: now,
+                started_at: micro_time(self.now),
                 finished_at: None,
                 retried_at: None,
                 message: None,
-            }),
-        }
+            });
+            steps.len() - 1
+        });
+        let begun = &mut steps[index];
+        begun.state = StepState::Running;
+        begun.finished_at = None;
+        begun
     }
 
     /// Notes how a step ended. Saying so again changes nothing.
@@ -147,13 +149,11 @@ impl<'a> Pass<'a> {
         if self.status.step(step).is_some_and(|s| s.state == state) {
             return;
         }
-        self.begin(step);
         let now = micro_time(self.now);
-        if let Some(known) = self.status.steps.iter_mut().find(|s| s.name == step) {
-            known.state = state;
-            known.finished_at = Some(now);
-            known.message = Some(message.into());
-        }
+        let ended = self.begin(step);
+        ended.state = state;
+        ended.finished_at = Some(now);
+        ended.message = Some(message.into());
     }
 
     /// The instant at which a step that has begun is late.
@@ -167,15 +167,8 @@ impl<'a> Pass<'a> {
     /// Begins a step that acts as soon as that is stored, and says already what it will wait for: so the act needs no
     /// second write.
     pub(super) fn intend(&mut self, step: StepName, on: &WaitingOn) -> Halt {
-        self.begin(step);
-        self.say(step, on);
+        self.begin(step).message = Some(on.to_string());
         Halt::Write
-    }
-
-    fn say(&mut self, step: StepName, on: &WaitingOn) {
-        if let Some(known) = self.status.steps.iter_mut().find(|s| s.name == step) {
-            known.message = Some(on.to_string());
-        }
     }
 
     /// Waits within a step until something changes, or ends the failover when the step is late.
@@ -198,12 +191,12 @@ impl<'a> Pass<'a> {
         poll: Option<jiff::SignedDuration>,
         late: Refusal,
     ) -> Flow {
-        self.begin(step);
-        let deadline = self.deadline(step);
-        if self.now >= deadline {
+        let (now, deadline) = (self.now, self.deadline(step));
+        let running = self.begin(step);
+        if now >= deadline {
             return Err(late.into());
         }
-        self.say(step, &on);
+        running.message = Some(on.to_string());
         let again = poll.map_or(deadline, |poll| self.after(poll).min(deadline));
         Err(Halt::Wait {
             on,

@@ -1,5 +1,6 @@
 //! What is known of the chapter that runs: its actors, its invariants, its measures, its verdict so far.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
@@ -105,12 +106,12 @@ impl Act {
         self.saved.insert(name, value);
     }
 
-    /// The step with the saved values in the place of their names; `None` where it is as it was written.
-    pub(crate) fn resolved(&self, step: &Step) -> Result<Option<Step>, Failure> {
+    /// The step with the saved values in the place of their names.
+    pub(crate) fn resolved<'s>(&self, step: &'s Step) -> Result<Cow<'s, Step>, Failure> {
         if self.saves {
             variables::resolved(step, &self.saved)
         } else {
-            Ok(None)
+            Ok(Cow::Borrowed(step))
         }
     }
 

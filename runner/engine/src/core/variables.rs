@@ -1,5 +1,6 @@
 //! Values that steps save, and the steps that use them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -25,11 +26,11 @@ pub(super) fn are_saved(scenario: &Scenario) -> bool {
     steps.any(|step| matches!(step.action, Action::Save(_)))
 }
 
-/// The step with values in the place of `${name}`; `None` where it has none.
-pub(super) fn resolved(
-    step: &Step,
+/// The step with values in the place of `${name}`.
+pub(super) fn resolved<'s>(
+    step: &'s Step,
     saved: &BTreeMap<String, String>,
-) -> Result<Option<Step>, Failure> {
+) -> Result<Cow<'s, Step>, Failure> {
     let value = serde_json::to_value(&step.action);
     let mut value = value.map_err(|error| broken(&error))?;
     let mut changed = false;
@@ -46,10 +47,10 @@ pub(super) fn resolved(
         }
     }
     if !changed {
-        return Ok(None);
+        return Ok(Cow::Borrowed(step));
     }
     let action = serde_json::from_value(value).map_err(|error| broken(&error))?;
-    Ok(Some(Step {
+    Ok(Cow::Owned(Step {
         action,
         ..step.clone()
     }))

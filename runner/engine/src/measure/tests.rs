@@ -74,6 +74,7 @@ impl Play {
         let input = Input::StepStarted {
             id: &id,
             step: &step,
+            action: Some(&step.action),
         };
         let _ = self.core.handle(input, at(seconds));
         id

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use crate::release::Program;
 use crate::repo::{Repo, say};
 
 /// The actors of the large drill, and the steps of each.
@@ -24,8 +26,9 @@ pub fn engine(repo: &Repo) -> anyhow::Result<String> {
     // What an earlier bench left; that there is none is as good.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("failed to make {}", folder.display()))?;
-    let small = seconds(repo, &folder, "small", &drill(1, 1))?;
-    let large = seconds(repo, &folder, "large", &drill(ACTORS, STEPS))?;
+    let program = Program::Sitedrill.build(repo)?;
+    let small = seconds(&program, &folder, "small", &drill(1, 1))?;
+    let large = seconds(&program, &folder, "large", &drill(ACTORS, STEPS))?;
     let steps = ACTORS * STEPS;
     let each = (large - small) * 1000.0 / f64::from(u32::try_from(steps - 1)?);
     let met = if each < GOAL { "met" } else { "missed" };
@@ -59,28 +62,18 @@ actors:
 }
 
 /// How long the drill itself took, from its sites to its end.
-fn seconds(repo: &Repo, folder: &Path, name: &str, drill: &str) -> anyhow::Result<f64> {
+fn seconds(program: &Path, folder: &Path, name: &str, drill: &str) -> anyhow::Result<f64> {
     say(&format!("running the {name} drill"));
     let file = folder.join(format!("{name}.yaml"));
     fs::write(&file, drill).with_context(|| format!("failed to write {}", file.display()))?;
-    let (file, out) = (file.display().to_string(), folder.join(name));
-    let out_text = out.display().to_string();
-    let args = [
-        "run",
-        "--quiet",
-        "--release",
-        "--bin",
-        "sitedrill",
-        "--",
-        "run",
-        &file,
-        "--out",
-        &out_text,
-    ];
-    let ended = repo
-        .cargo(&args)
+    let out = folder.join(name);
+    let ended = Command::new(program)
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(&out)
         .output()
-        .context("failed to start cargo")?;
+        .with_context(|| format!("failed to start {}", program.display()))?;
     if !ended.status.success() {
         bail!(
             "the {name} drill ended with {}: {}",

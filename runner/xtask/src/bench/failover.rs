@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::control_plane;
+use crate::release::Program;
 use crate::repo::{Repo, say};
 
 /// The goal for a failover between real control planes, in milliseconds.
@@ -35,10 +37,11 @@ pub fn failover(repo: &Repo, failovers: usize, out: &Path) -> anyhow::Result<Str
     // What an earlier bench left; that there is none is as good.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("failed to make {}", folder.display()))?;
+    let program = Program::Sitedrill.build(repo)?;
     let mut lines = Vec::new();
     for sites in ["embedded", "envtest"] {
         say(&format!("{failovers} failovers on {sites} sites"));
-        let added = measure(repo, (&assets, &folder), sites, failovers)?;
+        let added = measure((&program, &assets, &folder), sites, failovers)?;
         lines.push((sites, added));
     }
     let figures: Value = lines
@@ -53,39 +56,23 @@ pub fn failover(repo: &Repo, failovers: usize, out: &Path) -> anyhow::Result<Str
 
 /// What each failover added, in milliseconds.
 fn measure(
-    repo: &Repo,
-    (assets, folder): (&Path, &Path),
+    (program, assets, folder): (&Path, &Path, &Path),
     sites: &str,
     failovers: usize,
 ) -> anyhow::Result<Vec<f64>> {
     let file = folder.join(format!("{sites}.yaml"));
     fs::write(&file, drill(failovers))
         .with_context(|| format!("failed to write {}", file.display()))?;
-    let (file, run) = (file.display().to_string(), folder.join(sites));
-    let run_text = run.display().to_string();
-    let args = [
-        "run",
-        "--quiet",
-        "--release",
-        "--bin",
-        "sitedrill",
-        "--",
-        "run",
-        &file,
-        "--sites",
-        sites,
-        "--time",
-        "real",
-        "--timeout",
-        "1h",
-        "--out",
-        &run_text,
-    ];
-    let ended = repo
-        .cargo(&args)
+    let run = folder.join(sites);
+    let ended = Command::new(program)
+        .arg("run")
+        .arg(&file)
+        .args(["--sites", sites, "--time", "real", "--timeout", "1h"])
+        .arg("--out")
+        .arg(&run)
         .env("KUBEBUILDER_ASSETS", assets)
         .output()
-        .context("failed to start cargo")?;
+        .with_context(|| format!("failed to start {}", program.display()))?;
     if !ended.status.success() {
         bail!(
             "the drill on {sites} sites ended with {}: {}{}",

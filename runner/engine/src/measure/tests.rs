@@ -71,10 +71,11 @@ impl Play {
     fn start(&mut self, seconds: i64, actor: &str, action: Action) -> StepId {
         let id = id(actor);
         let step = step(action);
+        let filled = self.core.act().resolved(&step).unwrap();
         let input = Input::StepStarted {
             id: &id,
             step: &step,
-            action: Some(&step.action),
+            action: Some(&filled.action),
         };
         let _ = self.core.handle(input, at(seconds));
         id

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sitedrill_model::event::{EventKind, FailoverMeasurement};
 use sitedrill_model::scenario::{
-    Action, Condition, ExpectedOutcome, FailoverOrder, ObjectKind, Step, StepTimeouts,
+    Action, Condition, ExpectedOutcome, FailoverOrder, ObjectKind, Save, Step, StepTimeouts,
 };
 use sitedrill_model::{FailureKind, Verdict};
 
-use crate::script::{failover_step, lab};
+use crate::script::{fail_over, failover_step, lab};
 use crate::stage::*;
 
 fn order(name: Option<&str>, expect: ExpectedOutcome) -> FailoverOrder {
@@ -59,6 +60,16 @@ fn ending_with(status: &Value) -> Lab {
         let mut failover = failover("Failed");
         failover["status"] = status.clone();
         async move { lab.quorum.put(FAILOVERS, "failover-1", failover) }
+    })
+}
+
+/// When the operator's second step started.
+fn second_step(run: &Run) -> Option<Timestamp> {
+    run.events.iter().find_map(|event| match &event.kind {
+        EventKind::StepStarted { step, .. } if step.actor == "operator" && step.index == 1 => {
+            event.at
+        }
+        _ => None,
     })
 }
 
@@ -113,16 +124,30 @@ async fn the_step_is_the_request_that_the_rto_counts_from() {
             controller("failover-1"),
         ])])
         .await;
-    let asked = run.events.iter().find_map(|event| match &event.kind {
-        EventKind::StepStarted { step, .. } if step.actor == "operator" && step.index == 1 => {
-            event.at
-        }
-        _ => None,
-    });
     let measured = measured(&run);
     assert_eq!(measured.len(), 1);
-    assert_eq!(Some(measured[0].requested_at), asked);
+    assert_eq!(Some(measured[0].requested_at), second_step(&run));
     assert_eq!(measured[0].rto_seconds, Some(30.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_group_is_a_value_is_the_request_though_the_failover_is_seen_later() {
+    let save = Save {
+        name: "group".to_owned(),
+        object: object("dr", ObjectKind::ProtectionGroup, "pg-a"),
+        field: "metadata.name".to_owned(),
+    };
+    let command = pgctl("failover ${group} --to-cluster2", ExpectedOutcome::Success);
+    let lab = lab().on_command(|lab| async move {
+        pause(2).await;
+        fail_over(lab).await;
+    });
+    let operator = vec![step(Action::Save(save)), command];
+    let run = lab.run(vec![scenario(vec![("operator", operator)])]).await;
+    assert_eq!(run.verdict, Verdict::Passed, "{:?}", run.failures());
+    let measured = measured(&run);
+    assert_eq!(Some(measured[0].requested_at), second_step(&run));
+    assert_eq!(measured[0].rto_seconds, Some(32.0));
 }
 
 #[tokio::test(start_paused = true)]

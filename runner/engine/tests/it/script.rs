@@ -8,7 +8,7 @@ use sitedrill_model::scenario::{
 use crate::stage::*;
 
 /// A failover of pg-a: 10 s to stop, 20 s to start.
-async fn fail_over(lab: Lab) {
+pub(crate) async fn fail_over(lab: Lab) {
     let lease = json!({"spec": {"holderIdentity": "fc-1", "leaseDurationSeconds": 300,
         "renewTime": "2024-10-31T16:00:00Z"}});
     lab.quorum.put(FAILOVERS, "failover-1", failover("Pending"));

@@ -86,7 +86,7 @@ pub struct RunArgs {
     /// Run each drill so many times, each time under another seed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub repeat: Option<u32>,
-    /// Complete the reports of a run that was killed, and start nothing.
+    /// Clean up after a run that was killed: end its processes, remove its files, complete its reports. Starts nothing.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "sites", "time", "filter", "tags", "shard"])]
     pub resume: Option<PathBuf>,
     /// Write the snapshots of transcripts instead of comparing them.

@@ -14,6 +14,7 @@ pub mod open;
 pub mod pace;
 pub mod programs;
 mod rights;
+pub mod scratch;
 pub mod wire;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use composition::{Composition, Wanted, early_end};
 use mutation::Mutation;
 use open::OpenLab;
 use pace::{ByHand, Console};
+use scratch::Scratch;
 use wire::Wires;
 
 /// The Failover Controller's name as a lock holder: the guide's example.
@@ -42,6 +44,8 @@ pub const HOLDER: &str = "failover-controller-12345";
 pub struct LabConfig {
     /// What makes the sites.
     pub provider: Provider,
+    /// Where sites and programs keep their files while they run.
+    pub scratch: Scratch,
     /// How time passes.
     pub time: TimeMode,
     /// The seed of the run, or of a try that takes its place; each drill derives its own from it.
@@ -117,6 +121,7 @@ async fn lab(drill: &Drill, config: &LabConfig, voice: &Voice, shutdown: &Shutdo
     let seed = sitedrill_model::derive_seed(config.seed, &drill.name);
     let wanted = Wanted {
         provider: &config.provider,
+        scratch: config.scratch.path(),
         sites: &drill.sites,
         policy: policy(config),
         now,
@@ -179,7 +184,8 @@ async fn open(
     if !is_needed || config.time == TimeMode::Virtual {
         return Ok(None);
     }
-    OpenLab::open(lab, &drill.name).await.map(Some)
+    let open = OpenLab::open(lab, &drill.name, &config.scratch).await?;
+    Ok(Some(open))
 }
 
 fn target(lab: &Composition, open: Option<&OpenLab>, drill: &Drill, config: &LabConfig) -> Target {

@@ -19,7 +19,7 @@ use crate::Exit;
 use crate::clock::wall_now;
 use crate::lab::LabConfig;
 use crate::signals::Shutdown;
-use folder::RunFolder;
+use folder::{Plan, RunFolder};
 use pool::Pool;
 
 pub use pool::Selected;
@@ -58,7 +58,11 @@ pub struct Ran {
 pub fn run(config: &RunConfig, terminal: &mut Terminal, shutdown: &Shutdown) -> io::Result<Ran> {
     let started = tokio::time::Instant::now();
     let mut folder = RunFolder::create(&config.out)?;
-    folder.plan(config.drills.iter().map(|selected| &selected.info))?;
+    folder.plan(&Plan {
+        drills: config.drills.iter().map(|it| it.info.clone()).collect(),
+        scratch: config.lab.scratch.path().to_owned(),
+    })?;
+    let _scratch = config.lab.scratch.make()?;
     let mut events = Vec::new();
     let mut take = |batch: Vec<Event>| -> io::Result<()> {
         folder.append(&batch)?;

@@ -12,6 +12,7 @@ use siterecovery_decide::Sabotage;
 
 use crate::clock::VIRTUAL_EPOCH;
 use crate::lab::mutation::Mutation;
+use crate::lab::scratch::Scratch;
 use crate::lab::{LabConfig, Voice, run_in_lab};
 use crate::runs::Selected;
 use crate::signals;
@@ -148,6 +149,7 @@ impl DrillTest {
         });
         let config = LabConfig {
             provider: Provider::Embedded,
+            scratch: Scratch::shared(),
             time: TimeMode::Virtual,
             seed: self.seed,
             snapshots: snapshot_mode(),

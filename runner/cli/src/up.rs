@@ -132,6 +132,7 @@ async fn keep(
     let sites = SITES.map(str::to_owned);
     let wanted = Wanted {
         provider: &config.provider,
+        scratch: &std::env::temp_dir(),
         sites: &sites,
         policy: Policy::new(HOLDER),
         now: clock(TimeMode::Real),

@@ -156,6 +156,7 @@ impl Parser<'_> {
             return Err(self.error("a predicate such as `tag(lock)` is expected here"));
         };
         let Some((argument, _)) = after.split_once(')') else {
+            self.at = self.text.len();
             return Err(self.error("`)` is missing"));
         };
         let length = word.len() + argument.len() + 2;
@@ -271,6 +272,7 @@ mod tests {
             "column 9: a predicate such as `tag(lock)` is expected here"
         );
         assert_eq!(error("(tag(a)"), "column 8: `)` is missing");
+        assert_eq!(error("tag(a"), "column 6: `)` is missing");
         assert!(error("tga(a)").starts_with("column 1: `tga(a)` is none of"));
         assert_eq!(error("tag(a) )"), "column 8: `)` is not expected here");
         assert!(error(&"!".repeat(500)).contains("too deep"));

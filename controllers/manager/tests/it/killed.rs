@@ -150,6 +150,7 @@ impl Lab {
         let plan = |name| PlannedSite::lab(name).expect("the lab has three sites");
         let request = SitesRequest {
             provider: Provider::Envtest(assets),
+            scratch: std::env::temp_dir(),
             sites: ["primary", "dr", "quorum"].map(plan).to_vec(),
             crds: siterecovery_api::crds(),
             storage: StorageModel::Linstor,

@@ -1,7 +1,9 @@
 //! Files into drills, with the choice among them: shared by `run`, `list` and `lint`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use sitedrill_model::names::did_you_mean;
 use sitedrill_model::{LoadError, Loaded, LoadedDrill, Problem};
 
 use super::say;
@@ -36,6 +38,21 @@ pub(super) fn refuse(problems: &[Problem]) -> Exit {
     Exit::Usage
 }
 
+/// Says so where no drill has a tag that was asked for: among others it would go unnoticed.
+fn note_unknown(tag: &str, loaded: &[LoadedDrill]) {
+    let known: BTreeSet<&str> = loaded
+        .iter()
+        .flat_map(|loaded| loaded.drill.tags.iter().map(String::as_str))
+        .collect();
+    if known.contains(tag) {
+        return;
+    }
+    say(&format!("warning: no drill has the tag `{tag}`"));
+    if let Some(remedy) = did_you_mean(tag, known) {
+        say(&format!("help: {remedy}"));
+    }
+}
+
 /// Chooses among what was read, and gives each its place in the run.
 pub(super) fn select(
     loaded: Vec<LoadedDrill>,
@@ -43,6 +60,9 @@ pub(super) fn select(
     seed: u64,
 ) -> Result<Vec<Selected>, Exit> {
     let total = loaded.len();
+    for tag in &select.tags {
+        note_unknown(tag, &loaded);
+    }
     let wanted = |loaded: &LoadedDrill| {
         let drill = &loaded.drill;
         let filter = select.filter.as_ref();

@@ -18,6 +18,7 @@ use crate::args::{HandArgs, OutputArg, RunArgs, TimeArg};
 use crate::clock::wall_now;
 use crate::lab::LabConfig;
 use crate::lab::pace::{ByHand, Enters};
+use crate::lab::scratch::{Cleared, Scratch};
 use crate::runs::{self, Ran, RunConfig, Selected};
 use crate::signals;
 use crate::snapshots::SnapshotMode;
@@ -33,13 +34,20 @@ pub(super) fn run(args: RunArgs) -> Exit {
         Err(exit) => return exit,
     };
     let folder = config.out.display().to_string();
+    let scratch = config.lab.scratch.clone();
     let shutdown = signals::of_process(timeout, move || {
         say("stopped at once, before the cleanup had ended; sites in this process went with it");
         say(&format!(
             "what happened until now is in {folder}/events.jsonl"
         ));
+        if scratch.holds_anything() {
+            say(&format!(
+                "files of the sites, and programs that drills had started, are left behind in {}",
+                scratch.path().display()
+            ));
+        }
         say(&format!(
-            "`sitedrill run --resume {folder}` completes the reports"
+            "`sitedrill run --resume {folder}` removes what is left and completes the reports"
         ));
     });
     let mut talk = look(io::stderr().is_terminal());
@@ -50,14 +58,24 @@ pub(super) fn run(args: RunArgs) -> Exit {
         Ok(ran) => tell(&ran, output),
         Err(error) => {
             say(&format!("error: {error}"));
-            Exit::Inconclusive
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => Exit::Usage,
+                _ => Exit::Inconclusive,
+            }
         }
     }
 }
 
-/// Completes the reports of a run that was killed.
+/// Cleans up after a run that was killed, and completes its reports.
 fn resume(folder: &Path, output: OutputArg) -> Exit {
-    match runs::resume::resume(folder) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let resumed = runtime.and_then(|runtime| {
+        let cleared = |cleared: Cleared| cleared.to_string().lines().for_each(say);
+        runtime.block_on(runs::resume::resume(folder, cleared))
+    });
+    match resumed {
         Ok(ran) => tell(&ran, output),
         Err(error) => {
             say(&format!("error: {error}"));
@@ -91,6 +109,7 @@ fn resolve(args: RunArgs) -> Result<RunConfig, Exit> {
             .unwrap_or_else(|| default_jobs(time, &provider, drills.len())),
         lab: LabConfig {
             provider,
+            scratch: Scratch::of_run(&run_id),
             time,
             seed: args.seed,
             snapshots: snapshot_mode(args.update_snapshots),

@@ -18,6 +18,7 @@ use super::{load, print, say};
 use crate::Exit;
 use crate::args::{OutputArg, SelftestArgs};
 use crate::lab::mutation::Mutation;
+use crate::lab::scratch::Scratch;
 use crate::lab::{LabConfig, Voice, run_in_lab};
 use crate::runs::Selected;
 use crate::signals;
@@ -131,6 +132,7 @@ impl Plan {
         let drill = &self.drills[drill].drill;
         let config = LabConfig {
             provider: Provider::Embedded,
+            scratch: Scratch::shared(),
             time: TimeMode::Virtual,
             seed: self.seed,
             snapshots: SnapshotMode::ReadOnly,

@@ -1,5 +1,6 @@
 //! Sites with everything that runs on them: one world for all, and both controllers where they belong.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use sitedrill_engine::Operator;
@@ -32,6 +33,8 @@ use crate::signals::Shutdown;
 pub struct Wanted<'a> {
     /// What makes the sites.
     pub provider: &'a Provider,
+    /// Where real servers keep their files while they run.
+    pub scratch: &'a Path,
     /// The sites by canonical name.
     pub sites: &'a [String],
     /// What the controllers go by.
@@ -80,6 +83,7 @@ impl Composition {
         let storage = storage_model(wanted.sites);
         let request = SitesRequest {
             provider: wanted.provider.clone(),
+            scratch: wanted.scratch.to_owned(),
             storage,
             sites: planned,
             crds: siterecovery_api::crds(),

@@ -1,25 +1,26 @@
 //! Sites of a drill that are open to other programs, with the files that these need.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use sitedrill_model::{Failure, FailureKind};
 use sitedrill_sites::Door;
+use tempfile::TempDir;
 
 use super::chain;
 use super::composition::Composition;
 use super::programs::Programs;
+use super::scratch::Scratch;
 use crate::up::files::{Files, NamedFile};
 use crate::up::{Ready, open_site};
 
-/// How many folders of the same name may be left of runs that were killed.
-const MOST_LEFT_BEHIND: u32 = 1000;
-
 /// Sites that are open; they close, and the files go, when this goes.
 pub struct OpenLab {
-    folder: Folder,
+    /// For nobody but its owner, since kubeconfigs hold secrets.
+    folder: TempDir,
+    scratch: Scratch,
     _doors: Vec<Door>,
 }
 
@@ -28,38 +29,42 @@ impl OpenLab {
     ///
     /// # Errors
     /// The environment failed.
-    pub async fn open(lab: &Composition, drill: &str) -> Result<Self, Failure> {
+    pub async fn open(lab: &Composition, drill: &str, scratch: &Scratch) -> Result<Self, Failure> {
         let mut doors = Vec::with_capacity(lab.sites.len());
         for site in &lab.sites {
             let door = site.open(0).await;
             doors.push(door.map_err(|error| environment(chain(&error)))?);
         }
-        let folder = Folder::make(drill).map_err(|error| {
-            environment(format!("failed to make a folder for kubeconfigs: {error}"))
-        })?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{drill}-"))
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(scratch.path())
+            .map_err(|error| {
+                environment(format!("failed to make a folder for kubeconfigs: {error}"))
+            })?;
         let told = Ready {
             provider: lab.sites.first().map_or("embedded", |site| site.provider()),
             sites: lab.sites.iter().zip(&doors).map(open_site).collect(),
             groups: Vec::new(),
             vms: 0,
             namespace: lab.policy.namespace.clone(),
-            folder: folder.0.clone(),
+            folder: folder.path().to_owned(),
         };
         let files = Files::of(&told).map_err(|error| environment(chain(&error)))?;
         for file in files.all() {
-            folder
-                .write(file)
+            write(folder.path(), file)
                 .map_err(|error| environment(format!("failed to write {}: {error}", file.name)))?;
         }
         Ok(Self {
             folder,
+            scratch: scratch.clone(),
             _doors: doors,
         })
     }
 
     /// Where the files are.
     pub fn folder(&self) -> &Path {
-        &self.folder.0
+        self.folder.path()
     }
 
     /// Starts programs that find these sites, beside the drill's file.
@@ -70,7 +75,7 @@ impl OpenLab {
         } else {
             beside
         };
-        Programs::new(&self.folder.0, beside)
+        Programs::new(self.folder(), beside, &self.scratch)
     }
 }
 
@@ -78,36 +83,10 @@ fn environment(message: String) -> Failure {
     Failure::new(FailureKind::EnvironmentFailed, message)
 }
 
-/// A folder for nobody but its owner, since kubeconfigs hold secrets. It goes with its handle.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make(drill: &str) -> io::Result<Self> {
-        let process = std::process::id();
-        for number in 0..MOST_LEFT_BEHIND {
-            let name = format!("sitedrill-{process}-{number}-{drill}");
-            let path = std::env::temp_dir().join(name);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::from(io::ErrorKind::AlreadyExists))
-    }
-
-    fn write(&self, file: &NamedFile) -> io::Result<()> {
-        let mode = if file.executable { 0o700 } else { 0o600 };
-        let mut options = fs::OpenOptions::new();
-        let options = options.write(true).create_new(true).mode(mode);
-        let mut opened = options.open(self.0.join(&file.name))?;
-        opened.write_all(file.text.as_bytes())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is worthless: the sites whose secrets it holds are gone.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn write(folder: &Path, file: &NamedFile) -> io::Result<()> {
+    let mode = if file.executable { 0o700 } else { 0o600 };
+    let mut options = fs::OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(mode);
+    let mut opened = options.open(folder.join(&file.name))?;
+    opened.write_all(file.text.as_bytes())
 }

@@ -16,9 +16,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use sitedrill_engine::{OutputSink, TargetError};
 use sitedrill_model::event::Stream;
 use sitedrill_model::scenario::Command;
+use sitedrill_sites::SCRATCH;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process;
 
+use super::scratch::Scratch;
 use crate::up::files::{KUBECONFIG, PGCTL_CONFIG};
 
 /// The most that is kept of what a program prints to one stream, and the longest line.
@@ -32,14 +34,16 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub struct Programs {
     folder: PathBuf,
     beside: PathBuf,
+    scratch: Scratch,
 }
 
 impl Programs {
-    /// Programs find the sites by the files in `folder`, and start in `beside`.
-    pub fn new(folder: &Path, beside: &Path) -> Self {
+    /// Programs find the sites by the files in `folder`, start in `beside`, and are known by `scratch`.
+    pub fn new(folder: &Path, beside: &Path, scratch: &Scratch) -> Self {
         Self {
             folder: folder.to_owned(),
             beside: beside.to_owned(),
+            scratch: scratch.clone(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Programs {
             .env("KUBECACHEDIR", &cache)
             .env("PGCTL_CONFIG", self.folder.join(PGCTL_CONFIG))
             .env("SITEDRILL_ACTOR", actor)
+            .env(SCRATCH, self.scratch.path())
             .env("PATH", self.path())
             .current_dir(&self.beside)
             .stdin(Stdio::null())

@@ -1,9 +1,10 @@
 //! The folder a run leaves: events while it goes on, the other reports at its end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sitedrill_model::event::{DrillInfo, Event};
 use sitedrill_model::record::RunRecord;
 
@@ -17,6 +18,15 @@ pub const RECORD: &str = "record.json";
 pub const JUNIT: &str = "junit.xml";
 /// For people.
 pub const HTML: &str = "index.html";
+
+/// What was to be run, and where its sites and programs keep their files.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The drills in their order.
+    pub drills: Vec<DrillInfo>,
+    /// The folder that goes with the run.
+    pub scratch: PathBuf,
+}
 
 /// The folder of one run.
 pub struct RunFolder {
@@ -43,6 +53,7 @@ impl RunFolder {
                 ),
                 _ => said("create", &file, &error),
             })?;
+        hold(&events, path)?;
         Ok(Self {
             path: path.to_owned(),
             events,
@@ -50,16 +61,27 @@ impl RunFolder {
     }
 
     /// Notes what is to be run.
-    pub fn plan<'d>(&self, drills: impl Iterator<Item = &'d DrillInfo>) -> io::Result<()> {
-        let drills: Vec<&DrillInfo> = drills.collect();
-        self.write(PLAN, &serde_json::to_string(&drills)?)
+    pub fn plan(&self, plan: &Plan) -> io::Result<()> {
+        self.write(PLAN, &serde_json::to_string(plan)?)
     }
 
     /// Opens the folder of a run that was killed: its events, and what was to be run.
-    /// A last line that was not written to its end is dropped.
-    pub fn reopen(path: &Path) -> io::Result<(Self, Vec<Event>, Vec<DrillInfo>)> {
+    /// A last line that was not written to its end is dropped. A run that still goes on is left alone.
+    pub fn reopen(path: &Path) -> io::Result<(Self, Vec<Event>, Plan)> {
         let file = path.join(EVENTS);
-        let text = fs::read_to_string(&file).map_err(|error| said("read", &file, &error))?;
+        let opened = File::options().read(true).append(true).open(&file);
+        let events_file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let message = format!(
+                    "{} holds no run: it has no {EVENTS}; give the folder that was named with --out, or one in sitedrill-runs",
+                    path.display()
+                );
+                io::Error::new(error.kind(), message)
+            }
+            _ => said("open", &file, &error),
+        })?;
+        hold(&events_file, path)?;
+        let text = io::read_to_string(&events_file).map_err(|error| said("read", &file, &error))?;
         let mut events = Vec::new();
         let mut sound = 0;
         for line in text.split_inclusive('\n') {
@@ -75,17 +97,16 @@ impl RunFolder {
             }
             sound += line.len();
         }
-        let plan = path.join(PLAN);
-        let planned = fs::read_to_string(&plan).map_err(|error| said("read", &plan, &error))?;
-        let drills = serde_json::from_str(&planned)?;
-        let events_file = File::options().append(true).open(&file);
-        let events_file = events_file.map_err(|error| said("open", &file, &error))?;
+        let planned = path.join(PLAN);
+        let text = fs::read_to_string(&planned).map_err(|error| said("read", &planned, &error))?;
+        let plan = serde_json::from_str(&text);
+        let plan = plan.map_err(|error| said("read", &planned, &error.into()))?;
         events_file.set_len(sound as u64)?;
         let folder = Self {
             path: path.to_owned(),
             events: events_file,
         };
-        Ok((folder, events, drills))
+        Ok((folder, events, plan))
     }
 
     /// Adds events; they are in the file when this returns.
@@ -110,6 +131,21 @@ impl RunFolder {
         let partial = self.path.join(format!("{name}.partial"));
         fs::write(&partial, text).map_err(|error| said("write", &partial, &error))?;
         fs::rename(&partial, &file).map_err(|error| said("write", &file, &error))
+    }
+}
+
+/// Takes the folder for this process as long as the file is open, so that a run that goes on is not taken for one that
+/// was killed. Where files cannot be locked, nothing is.
+fn hold(events: &File, path: &Path) -> io::Result<()> {
+    match events.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let message = format!(
+                "the run in {} still goes on; wait for its end, or end it with Ctrl-C",
+                path.display()
+            );
+            Err(io::Error::new(io::ErrorKind::WouldBlock, message))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Completing the reports of a run that was killed.
 //!
-//! Its sites lived in the process, or ended with it; nothing is left to be cleaned up on them. What had begun is said
-//! to be aborted, what had not begun is said to be skipped, and every report is written.
+//! Its sites lived in the process, or ended with it; nothing is left to be cleaned up on them. What they had on disk is
+//! removed, and programs that drills had started are ended. What had begun is said to be aborted, what had not begun is
+//! said to be skipped, and every report is written.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,18 +17,22 @@ use super::verdicts::Verdicts;
 use super::{Ran, of_run};
 use crate::Exit;
 use crate::clock::wall_now;
+use crate::lab::scratch::{Cleared, Scratch};
 
-/// Completes the reports in this folder.
-pub fn resume(path: &Path) -> io::Result<Ran> {
-    let (mut folder, mut events, planned) = RunFolder::reopen(path)?;
+/// Cleans up after the run in this folder and completes its reports. What was left of it goes to `cleared`.
+pub async fn resume(path: &Path, cleared: impl FnOnce(Cleared)) -> io::Result<Ran> {
+    let (mut folder, mut events, plan) = RunFolder::reopen(path)?;
     let is_over = |event: &Event| matches!(event.kind, EventKind::RunFinished { .. });
     if !events.iter().any(is_over) {
+        if let Some(scratch) = Scratch::noted(&plan.scratch) {
+            cleared(scratch.clear().await?);
+        }
         let mut missing = Vec::new();
         for drill in open_drills(&events) {
             missing.extend(drill.ending());
         }
         let known = |name: &str| events.iter().any(|it| it.drill.as_deref() == Some(name));
-        for info in planned.iter().filter(|info| !known(&info.name)) {
+        for info in plan.drills.iter().filter(|info| !known(&info.name)) {
             let reason = "the run was killed before this drill started".to_owned();
             let info = info.clone();
             let name = info.name.clone();

@@ -9,6 +9,7 @@ use sitedrill_model::Verdict;
 use sitedrill_model::record::RunRecord;
 
 use crate::program::run;
+use crate::programs::runs;
 
 /// A drill that would go on for an hour of real time, and cleans up after itself.
 const LONG: &str = "\
@@ -210,4 +211,103 @@ fn resume_of_what_is_no_run_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
     let ended = run(&["run", "--resume", &folder.path().display().to_string()]);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
+    let said = "holds no run: it has no events.jsonl; give the folder that was named with --out";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}
+
+/// Where the run in this folder keeps the files of its sites and programs.
+fn scratch(out: &Path) -> PathBuf {
+    let plan = fs::read_to_string(out.join("plan.json")).expect("a run leaves its plan");
+    let plan: serde_json::Value = serde_json::from_str(&plan).expect("a plan is JSON");
+    PathBuf::from(plan["scratch"].as_str().expect("it names a folder"))
+}
+
+#[test]
+fn resume_ends_and_removes_what_a_killed_run_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = format!("96{:07}", std::process::id());
+    let starts_a_program = LONG.replacen(
+        "    - fault:",
+        &format!("    - shell: sleep {mark}\n      within: 2h\n    - fault:"),
+        1,
+    );
+    let starts_a_program = starts_a_program.replace(
+        "  b:\n",
+        "  b:\n    - sleep: 1h\n      because: somebody ends this from outside\n",
+    );
+    let running = Running::start_drill(folder.path(), &starts_a_program, &[]);
+    let begun = (0..500).any(|_| {
+        std::thread::park_timeout(Duration::from_millis(20));
+        runs(&mark)
+    });
+    assert!(begun, "the drill starts its program");
+    running.signal("-KILL");
+    let (_, _, out) = running.end();
+    let scratch = scratch(&out);
+    assert!(runs(&mark) && scratch.is_dir(), "both outlive the run");
+    let resumed = run(&["run", "--resume", &out.display().to_string()]);
+    assert_eq!(resumed.code, 130, "{}{}", resumed.stdout, resumed.stderr);
+    assert!(!runs(&mark), "sleep {mark} still runs");
+    assert!(!scratch.exists());
+    let removed = format!("removed {}\n", scratch.display());
+    for said in ["ended process ", ", sleep\n", &removed] {
+        assert!(resumed.stderr.contains(said), "{said}: {}", resumed.stderr);
+    }
+}
+
+#[test]
+fn a_killed_run_on_real_control_planes_leaves_nothing_after_resume() {
+    if let Err(error) = sitedrill_sites::Assets::find() {
+        println!("NOT RUN: {error}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path(), &["--sites", "envtest"]);
+    let scratch = scratch(&running.out);
+    let servers = scratch.display().to_string();
+    assert!(runs(&servers), "the servers keep their files there");
+    running.signal("-KILL");
+    let (_, _, out) = running.end();
+    let kept = fs::read_dir(&scratch).expect("it is there").count();
+    assert_eq!(kept, 3, "a folder for each site");
+    let resumed = run(&["run", "--resume", &out.display().to_string()]);
+    assert_eq!(resumed.code, 130, "{}{}", resumed.stdout, resumed.stderr);
+    assert!(!runs(&servers) && !scratch.exists(), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_run_that_still_goes_on_is_no_killed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path(), &[]);
+    let before = fs::read_to_string(running.out.join("events.jsonl")).unwrap();
+    let refused = run(&["run", "--resume", &running.out.display().to_string()]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("still goes on"),
+        "{}",
+        refused.stderr
+    );
+    let after = fs::read_to_string(running.out.join("events.jsonl")).unwrap();
+    assert!(!after.contains("runFinished") && after.starts_with(&before));
+    running.signal("-INT");
+    let (code, text, out) = running.end();
+    assert_eq!(code, Some(130), "{text}");
+    is_complete(&out);
+    assert!(!scratch(&out).exists(), "a polite end leaves nothing");
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("events.jsonl"), "").unwrap();
+    let file = folder.path().join("long.yaml");
+    fs::write(&file, LONG).unwrap();
+    let [file, out] = [&file, folder.path()].map(|path: &Path| path.display().to_string());
+    let refused = run(&["run", &file, "--out", &out]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("already holds a run"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -101,7 +101,7 @@ fn a_program_that_ends_otherwise_fails_its_drill() {
 }
 
 /// Whether any process has this text among its words.
-fn runs(mark: &str) -> bool {
+pub(crate) fn runs(mark: &str) -> bool {
     let listed = Command::new("ps").args(["-eo", "args"]).output();
     let listed = listed.expect("ps is there").stdout;
     String::from_utf8_lossy(&listed)

@@ -44,6 +44,17 @@ fn an_expression_chooses_by_tag_name_and_requirement() {
 }
 
 #[test]
+fn a_tag_that_no_drill_has_does_not_go_unnoticed() {
+    let scenarios = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+    let ended = run(&["list", scenarios, "--tag", "crash", "--tag", "lok"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("killed-at-validate"));
+    let said = "warning: no drill has the tag `lok`\nhelp: did you mean `lock`?\n";
+    assert_eq!(ended.stderr, said);
+    assert_eq!(run(&["list", scenarios, "--tag", "lok"]).code, 4);
+}
+
+#[test]
 fn a_drill_that_needs_the_other_time_is_skipped_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("real.yaml");

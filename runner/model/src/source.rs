@@ -54,10 +54,8 @@ impl Source {
             snippet: String::new(),
         };
         if bytes.len() > MAX_FILE_BYTES {
-            let message = format!(
-                "the file has {} bytes, more than the {MAX_FILE_BYTES} that are allowed",
-                bytes.len()
-            );
+            let message =
+                format!("the file has more than the {MAX_FILE_BYTES} bytes that are allowed");
             return Err(refused(1, message));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {

@@ -13,6 +13,7 @@ pub mod files;
 pub mod folder;
 pub mod groups;
 pub mod journal;
+pub mod keeper;
 pub mod standins;
 pub mod words;
 
@@ -30,6 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::clock;
 use crate::lab::composition::{Composition, Part, Wanted, next_early_end};
+use crate::lab::scratch::Scratch;
 use crate::lab::{HOLDER, chain};
 use crate::signals::{Shutdown, pair};
 use files::Files;
@@ -48,6 +50,8 @@ const HOME: &str = "primary";
 pub struct UpConfig {
     /// What makes the sites.
     pub provider: Provider,
+    /// Where real servers keep their files while they run.
+    pub scratch: Scratch,
     /// The protection groups.
     pub groups: Vec<GroupName>,
     /// How many machines each has.
@@ -129,10 +133,16 @@ async fn keep(
     shutdown: &Shutdown,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
+    let cleared = folder.clear_before().await;
+    cleared.map_err(|error| environment(error.to_string()))?;
+    let _scratch = config
+        .scratch
+        .make()
+        .map_err(|error| environment(error.to_string()))?;
     let sites = SITES.map(str::to_owned);
     let wanted = Wanted {
         provider: &config.provider,
-        scratch: &std::env::temp_dir(),
+        scratch: config.scratch.path(),
         sites: &sites,
         policy: Policy::new(HOLDER),
         now: clock(TimeMode::Real),

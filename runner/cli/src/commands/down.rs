@@ -50,11 +50,13 @@ async fn stop(place: &Path) -> Result<Exit, Error> {
             ));
             Ok(Exit::NothingToRun)
         }
-        Found::Stale(process) => {
-            folder::clear(place)?;
+        Found::Stale(keeper) => {
+            let cleared = folder::clear_after(&keeper, place).await?;
             print(&format!(
-                "process {process}, which kept the sites, has ended before; removed the files it left\n"
+                "process {}, which kept the sites, has ended before; removed the files it left\n",
+                keeper.process
             ));
+            cleared.to_string().lines().for_each(say);
             Ok(Exit::Passed)
         }
         Found::Running(holder) => end(place, &holder).await,
@@ -92,8 +94,8 @@ async fn end(place: &Path, holder: &Holder) -> Result<Exit, Error> {
         waited += INTERVAL;
     }
     // It was killed rather than told if it left anything.
-    if matches!(folder::look(place)?, Found::Stale(_)) {
-        folder::clear(place)?;
+    if let Found::Stale(keeper) = folder::look(place)? {
+        folder::clear_after(&keeper, place).await?;
     }
     print(&format!("stopped the sites that process {process} kept\n"));
     Ok(Exit::Passed)

@@ -213,7 +213,7 @@ fn snapshot_mode(update: bool) -> SnapshotMode {
 }
 
 /// The time, for people, and an end that two runs in the same second do not share.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let now = wall_now();
     let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
     let tail =

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use sitedrill_sites::Provider;
 
 use super::provider::provider;
+use super::run::run_id;
 use super::{print, say};
 use crate::Exit;
 use crate::args::UpArgs;
 use crate::lab::chain;
+use crate::lab::scratch::Scratch;
 use crate::signals;
 use crate::up::folder::Folder;
 use crate::up::journal::Journal;
@@ -29,7 +31,7 @@ pub(super) fn up(args: &UpArgs) -> Exit {
     if args.detach {
         return detach::detach(args, &place);
     }
-    let folder = match Folder::claim(&place) {
+    let folder = match Folder::claim(&place, &config.scratch) {
         Ok(folder) => folder,
         Err(error) => {
             say(&format!("error: {}", chain(&error)));
@@ -75,6 +77,7 @@ fn resolve(args: &UpArgs) -> Result<(UpConfig, PathBuf), Exit> {
     }
     let config = UpConfig {
         provider,
+        scratch: Scratch::of_run(&format!("up-{}", run_id())),
         groups: args.groups.clone().unwrap_or_default().0,
         vms: args.vms,
         port: args.port.unwrap_or(0),

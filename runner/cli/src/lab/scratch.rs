@@ -112,7 +112,7 @@ impl Drop for Made {
 }
 
 /// What a run had left, and is gone now.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
     ended: Vec<Process>,
     removed: Option<PathBuf>,

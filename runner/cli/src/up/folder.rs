@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::files::{self, NamedFile};
+use super::keeper::Keeper;
+use crate::lab::scratch::{Cleared, Scratch};
 
-/// The lock, which also marks the folder as ours. It holds the id of the process that runs the sites.
+/// The lock, which also marks the folder as ours. It says who keeps the sites.
 const LOCK: &str = ".sitedrill-up";
 
 /// What a detached process says.
@@ -42,6 +44,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// What the servers of old sites left cannot be removed.
+    #[error(transparent)]
+    Left(io::Error),
 }
 
 /// The folder of sites that run in this process.
@@ -49,6 +54,7 @@ pub enum Error {
 pub struct Folder {
     path: PathBuf,
     ready: AtomicBool,
+    before: Keeper,
     // Held, and let go when the process ends.
     _lock: File,
 }
@@ -60,8 +66,8 @@ pub enum Found {
     Nothing,
     /// Sites are up, kept by this process.
     Running(Holder),
-    /// The process has gone without cleaning; its id.
-    Stale(String),
+    /// The process has gone without cleaning.
+    Stale(Keeper),
 }
 
 /// The process that keeps sites up.
@@ -100,27 +106,30 @@ impl Folder {
         open_lock(path).map(drop)
     }
 
-    /// Takes the folder for this process.
+    /// Takes the folder for this process, the servers of whose sites keep their files in `scratch`.
     ///
     /// # Errors
     /// Somebody else has it, or it is not ours.
-    pub fn claim(path: &Path) -> Result<Self, Error> {
+    pub fn claim(path: &Path, scratch: &Scratch) -> Result<Self, Error> {
         Self::prepare(path)?;
         let place = path.join(LOCK);
         let mut lock = open_lock(path)?;
-        if !is_free(&lock, &place)? {
-            return Err(Error::Taken {
-                process: text_of(&mut lock).unwrap_or_default(),
-            });
+        let is_free = is_free(&lock, &place)?;
+        let before = keeper_in(&mut lock).map_err(failed("read", &place))?;
+        if !is_free {
+            let process = before.process;
+            return Err(Error::Taken { process });
         }
         let written = lock
-            .set_len(0)
-            .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
+            .rewind()
+            .and_then(|()| lock.set_len(0))
+            .and_then(|()| lock.write_all(Keeper::this(scratch).write().as_bytes()));
         written.map_err(failed("write", &place))?;
         let path = fs::canonicalize(path).map_err(failed("find", path))?;
         Ok(Self {
             path,
             ready: AtomicBool::new(false),
+            before,
             _lock: lock,
         })
     }
@@ -128,6 +137,15 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Removes what the servers of earlier sites left here, if the process that kept them was killed.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub async fn clear_before(&self) -> Result<(), Error> {
+        let cleared = self.before.clear_servers().await;
+        cleared.map(drop).map_err(Error::Left)
     }
 
     /// Remembers that the sites are up.
@@ -181,12 +199,23 @@ pub fn look(path: &Path) -> Result<Found, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(failed("open", &place)(error)),
     };
-    let process = text_of(&mut lock).map_err(failed("read", &place))?;
+    let keeper = keeper_in(&mut lock).map_err(failed("read", &place))?;
     if is_free(&lock, &place)? {
-        Ok(Found::Stale(process))
+        Ok(Found::Stale(keeper))
     } else {
+        let process = keeper.process;
         Ok(Found::Running(Holder { process, lock }))
     }
+}
+
+/// Removes all that a process left which was killed: what was written of its sites, and what their servers had on disk.
+///
+/// # Errors
+/// The file system refuses.
+pub async fn clear_after(keeper: &Keeper, path: &Path) -> Result<Cleared, Error> {
+    let cleared = keeper.clear_servers().await.map_err(Error::Left)?;
+    clear(path)?;
+    Ok(cleared)
 }
 
 /// Removes what sites of old have left, and the folder if nothing else is in it.
@@ -231,11 +260,11 @@ fn is_free(lock: &File, place: &Path) -> Result<bool, Error> {
     }
 }
 
-fn text_of(file: &mut File) -> io::Result<String> {
+fn keeper_in(lock: &mut File) -> io::Result<Keeper> {
     let mut text = String::new();
-    file.rewind()?;
-    file.read_to_string(&mut text)?;
-    Ok(text.trim().to_owned())
+    lock.rewind()?;
+    lock.read_to_string(&mut text)?;
+    Ok(Keeper::read(&text))
 }
 
 fn failed(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -264,13 +293,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("up");
         assert!(matches!(look(&place).unwrap(), Found::Nothing));
-        let folder = Folder::claim(&place).unwrap();
+        let folder = Folder::claim(&place, &Scratch::shared()).unwrap();
         folder.write(&file("kubeconfig")).unwrap();
         let mode = fs::metadata(place.join("kubeconfig"))
             .unwrap()
             .permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
-        let again = Folder::claim(&place).unwrap_err().to_string();
+        let again = Folder::claim(&place, &Scratch::shared())
+            .unwrap_err()
+            .to_string();
         let process = std::process::id().to_string();
         assert!(again.contains(&process), "{again}");
         let Found::Running(holder) = look(&place).unwrap() else {
@@ -287,7 +318,7 @@ mod tests {
     fn what_a_killed_process_left_is_seen_and_cleared() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("up");
-        let folder = Folder::claim(&place).unwrap();
+        let folder = Folder::claim(&place, &Scratch::shared()).unwrap();
         folder.write(&file("kubeconfig")).unwrap();
         drop(folder);
         assert!(matches!(look(&place).unwrap(), Found::Stale(_)));
@@ -299,10 +330,10 @@ mod tests {
     fn other_peoples_files_are_not_touched() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("kubeconfig"), "mine").unwrap();
-        let error = Folder::claim(home.path()).unwrap_err();
+        let error = Folder::claim(home.path(), &Scratch::shared()).unwrap_err();
         assert!(matches!(error, Error::Foreign { .. }), "{error}");
         let place = home.path().join("up");
-        let folder = Folder::claim(&place).unwrap();
+        let folder = Folder::claim(&place, &Scratch::shared()).unwrap();
         fs::write(place.join("notes"), "mine").unwrap();
         folder.clear().unwrap();
         assert!(place.join("notes").is_file());

@@ -295,19 +295,3 @@ fn a_run_that_still_goes_on_is_no_killed_one() {
     is_complete(&out);
     assert!(!scratch(&out).exists(), "a polite end leaves nothing");
 }
-
-#[test]
-fn a_folder_that_holds_a_run_is_a_usage_error() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("events.jsonl"), "").unwrap();
-    let file = folder.path().join("long.yaml");
-    fs::write(&file, LONG).unwrap();
-    let [file, out] = [&file, folder.path()].map(|path: &Path| path.display().to_string());
-    let refused = run(&["run", &file, "--out", &out]);
-    assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(
-        refused.stderr.contains("already holds a run"),
-        "{}",
-        refused.stderr
-    );
-}

@@ -135,7 +135,7 @@ fn a_folder_that_holds_a_run_is_never_overwritten() {
     let file = scenarios().join("guide/5-desired-state.yaml");
     assert_eq!(run_file(&file, &out).code, 0);
     let again = run_file(&file, &out);
-    assert_ne!(again.code, 0);
+    assert_eq!(again.code, 2, "a usage error: {}", again.stderr);
     assert!(again.stderr.contains("--out"), "{}", again.stderr);
 }
 

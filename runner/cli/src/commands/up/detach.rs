@@ -90,7 +90,10 @@ fn start(args: &UpArgs, place: &Path) -> io::Result<Option<String>> {
     say(&format!("error: the sites did not come up ({status})"));
     // The process clears up by itself unless it was killed.
     if let Ok(Found::Stale(_)) = folder::look(&place) {
-        let _ = folder::clear(&place);
+        say(&format!(
+            "`sitedrill down --out {}` removes what is left",
+            place.display()
+        ));
     }
     Ok(None)
 }

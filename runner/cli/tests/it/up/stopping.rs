@@ -104,6 +104,27 @@ fn what_a_killed_process_left_is_cleared_by_down_and_by_the_next_up() {
 }
 
 #[test]
+fn what_killed_control_planes_left_is_cleared_by_down() {
+    if let Err(error) = sitedrill_sites::Assets::find() {
+        println!("NOT RUN: {error}");
+        return;
+    }
+    let mut kept = Kept::start(&["--sites", "envtest", "--groups", "0"]);
+    let lock = fs::read_to_string(kept.folder().join(".sitedrill-up")).unwrap();
+    let scratch = Path::new(lock.lines().last().expect("it names a folder"));
+    assert_eq!(fs::read_dir(scratch).unwrap().count(), 3, "{lock}");
+    kept.end(Signal::KILL);
+    assert!(scratch.is_dir(), "nobody could clear");
+    let removed = format!("removed {}", scratch.display());
+    ends(
+        &["down"],
+        &kept.folder(),
+        (0, &["has ended before", &removed]),
+    );
+    assert!(!scratch.exists() && !kept.folder().exists());
+}
+
+#[test]
 fn a_port_that_is_taken_is_named_with_what_to_do_also_from_the_background() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("up");

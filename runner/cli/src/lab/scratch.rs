@@ -73,8 +73,8 @@ impl Scratch {
             ended: Vec::new(),
             removed: self.holds_anything().then(|| self.0.clone()),
         };
+        let mut left = left_behind(&self.0);
         for _ in 0..LOOKS {
-            let left = left_behind(&self.0);
             if left.is_empty() {
                 break;
             }
@@ -86,6 +86,11 @@ impl Scratch {
                 }
             }
             tokio::time::sleep(INTERVAL).await;
+            left = left_behind(&self.0);
+        }
+        if let Some(Process { id, name }) = left.first() {
+            let message = format!("process {id}, {name}, does not end though it was killed");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         match fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
